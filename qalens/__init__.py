@@ -1,0 +1,72 @@
+"""qalens: see how an extractive question-answering model decides.
+
+Which span, how sure, and why no answer:
+
+>>> import qalens
+>>> reader = qalens.load()                       # the bundled checkpoint, offline
+>>> reading = reader.read("Who kept the lamp?", "Ada Marlow kept the lamp of the lighthouse for thirty years.")
+>>> reading.answer.text
+'Ada Marlow'
+
+Names are loaded when they are first used, so that `import qalens` stays light.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from qalens import decision, errors, model, reader, reading, spans, testing, text, views, windows
+    from qalens.decision import Decision
+    from qalens.errors import InputError, MissingExtraError, ModelError, QalensError
+    from qalens.reader import Reader, load
+    from qalens.reading import FailedReading, Reading
+    from qalens.spans import Answer, SpanDistribution, SpanLogits
+    from qalens.text import CharSpan, Example
+    from qalens.views import plots
+
+_HOME = {
+    "load": "reader",
+    "Reader": "reader",
+    "Reading": "reading",
+    "FailedReading": "reading",
+    "Example": "text",
+    "CharSpan": "text",
+    "Answer": "spans",
+    "SpanDistribution": "spans",
+    "SpanLogits": "spans",
+    "Decision": "decision",
+    "QalensError": "errors",
+    "InputError": "errors",
+    "ModelError": "errors",
+    "MissingExtraError": "errors",
+}
+_MODULES = {
+    "decision": "decision",
+    "errors": "errors",
+    "model": "model",
+    "plots": "views.plots",
+    "reader": "reader",
+    "reading": "reading",
+    "spans": "spans",
+    "testing": "testing",
+    "text": "text",
+    "views": "views",
+    "windows": "windows",
+}
+
+__version__ = "0.1.0"
+__all__ = [*_HOME, *_MODULES]  # pyright: ignore[reportUnsupportedDunderAll]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        return getattr(importlib.import_module(f"qalens.{_HOME[name]}"), name)
+    if name in _MODULES:
+        return importlib.import_module(f"qalens.{_MODULES[name]}")
+    raise AttributeError(f"module 'qalens' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])

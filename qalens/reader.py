@@ -1,0 +1,330 @@
+"""The front door: a model that answers questions about texts."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+
+from qalens.decision import check_threshold, decide
+from qalens.errors import InputError, ModelError, QalensError
+from qalens.model import QAModel, load_checkpoint
+from qalens.reading import FailedReading, Reading
+from qalens.spans import (
+    DEFAULT_MAX_ANSWER_LENGTH,
+    Answer,
+    NullRule,
+    SpanLogits,
+    check_span_options,
+    span_distribution,
+)
+from qalens.text import Example
+from qalens.windows import DEFAULT_MAX_LENGTH, PairTokenizer, Windows, check_geometry, make_windows
+
+# Windows that wait for their batch. More sorts better and holds more; 256 pad 2 % on SQuAD paragraphs.
+_CHUNK_WINDOWS = 256
+
+
+def load(
+    name: str | Path | None = None,
+    *,
+    device: str | torch.device | None = None,
+    dtype: Literal["float32", "bfloat16", "float16", "auto"] | torch.dtype = "float32",
+    revision: str | None = None,
+    weights: Literal["safetensors", "pickle"] = "safetensors",
+    **options: Any,
+) -> Reader:
+    """Load a question-answering checkpoint and get a `Reader`.
+
+    - `name`: a hub name such as "deepset/bert-base-cased-squad2", or a folder; None takes the bundled checkpoint,
+      which needs no network
+    - `device`: "cpu", "cuda", "cuda:1", "mps", or None for the best that is there
+    - `dtype`: "float32" (default, exact), "bfloat16", "float16", or "auto", which takes bfloat16 only where a short
+      measurement shows it to be faster on this device, and says so in `repr(reader)`
+    - `revision`: a branch, tag or commit of a hub checkpoint
+    - `weights`: "safetensors", or "pickle" for a checkpoint that has nothing else and that you trust
+    - `options`: those of `Reader`
+
+    Code that comes with a checkpoint is never run. Raises `ModelError` where the checkpoint cannot be loaded or has
+    no trained question-answering head, `InputError` for an option that cannot work.
+
+    >>> import qalens
+    >>> reader = qalens.load()
+    >>> reader.read("Who kept the lamp?", "Ada Marlow kept the lamp of the lighthouse for thirty years.").answer.text
+    'Ada Marlow'
+    """
+    model, tokenizer = load_checkpoint(name, device=device, dtype=dtype, revision=revision, weights=weights)
+    return Reader(model, tokenizer, **options)
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """What one choice of window length and stride makes of a question: a row of `Reader.stability`."""
+
+    max_length: int
+    stride: int
+    windows: int
+    answer: Answer | None
+    best: Answer | None
+    no_answer_probability: float
+    margin: float
+
+
+class Reader:
+    """Reads texts for questions: a model, its tokenizer, and how to use them.
+
+    - `model`: a torch module that returns start and end logits (or a `QAModel`), used on its device, in its dtype
+    - `tokenizer`: the fast tokenizer that belongs to it
+    - `max_length`: tokens of one window; None takes the smaller of 384 and the model's limit
+    - `stride`: overlap of two windows in tokens; None takes the smaller of 128 and a third of `max_length`
+    - `max_answer_length`: longest answer in tokens
+    - `threshold`: no answer where the margin (null score − best score, in logits) is above it
+    - `null`: which window's null score counts: "min" (as the SQuAD 2.0 scripts), "mean", "max"
+    - `batch_tokens`: tokens of one batch with padding; None suits the device
+    - `max_memory`: bytes that reading one text may take; None takes what the machine has free
+
+    Raises `InputError` for options that cannot work, `ModelError` for a model without a question-answering head.
+
+    >>> from qalens.testing import toy_model, toy_tokenizer
+    >>> reader = Reader(toy_model(), toy_tokenizer(), max_length=64)
+    >>> reader.max_length, reader.stride
+    (64, 21)
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        tokenizer: Any,
+        *,
+        max_length: int | None = None,
+        stride: int | None = None,
+        max_answer_length: int = DEFAULT_MAX_ANSWER_LENGTH,
+        threshold: float = 0.0,
+        null: NullRule = "min",
+        batch_tokens: int | None = None,
+        max_memory: int | None = None,
+    ):
+        self.model = model if isinstance(model, QAModel) else QAModel(model)
+        self.tokenizer = tokenizer
+        self._pair = PairTokenizer(tokenizer)
+        limit = _length_limit(self.model, tokenizer)
+        self.max_length = min(DEFAULT_MAX_LENGTH, limit) if max_length is None else max_length
+        if self.max_length > limit:
+            raise InputError(
+                f"max_length {max_length} is more than the {limit} tokens that {self.model.name} can take."
+            )
+        self.stride = check_geometry(self._pair, self.max_length, stride)
+        check_span_options(max_answer_length, null)
+        check_threshold(threshold)
+        self.max_answer_length = max_answer_length
+        self.threshold = threshold
+        self.null: NullRule = null
+        self.batch_tokens = batch_tokens
+        self.max_memory = max_memory
+
+    def read(self, question: str, context: str) -> Reading:
+        """Read one text for one question and decide.
+
+        The text may have any length. Raises `InputError` for a question or text that cannot be read, `ModelError`
+        where the model gives no usable logits.
+
+        >>> from qalens.testing import toy_model, toy_tokenizer
+        >>> reading = Reader(toy_model(), toy_tokenizer()).read("Who kept the lamp?", "Ada kept the lamp.")
+        >>> reading.spans.top(1)[0].text in "Ada kept the lamp."
+        True
+        """
+        prepared = self._prepare(Example(question, context))
+        if isinstance(prepared, FailedReading):
+            raise prepared.error
+        reading = next(self._read_chunk([prepared]))
+        if isinstance(reading, FailedReading):
+            raise reading.error
+        return reading
+
+    def read_many(
+        self, items: Iterable[Example | Sequence[str]], *, progress: bool | None = None
+    ) -> Iterator[Reading | FailedReading]:
+        """Read many texts, lazily and in their order; sorted batches make it faster than one by one.
+
+        `items` are `Example`s or (question, context) pairs, from any iterable; only a few hundred are held at a time.
+        What cannot be read becomes a `FailedReading` in its place, with the reason in `error`, and harms no other.
+        `progress` shows a bar: None only when it takes longer than two seconds.
+
+        >>> from qalens.testing import toy_model, toy_tokenizer
+        >>> reader = Reader(toy_model(), toy_tokenizer())
+        >>> pairs = [("Who kept the lamp?", "Ada kept the lamp."), ("Who?", "")]
+        >>> [reading.error is None for reading in reader.read_many(pairs)]
+        [True, False]
+        """
+        from tqdm.auto import tqdm
+
+        total = len(items) if hasattr(items, "__len__") else None  # pyright: ignore[reportArgumentType]
+        bar = tqdm(total=total, unit="question", disable=progress is False, delay=0 if progress else 2)
+        with bar:
+            for chunk in _chunks(map(self._prepare, items)):
+                for reading in self._read_chunk(chunk):
+                    bar.update()
+                    yield reading
+
+    def stability(
+        self,
+        question: str,
+        context: str,
+        *,
+        max_lengths: Iterable[int] | None = None,
+        strides: Iterable[int] = (0, 64, 128),
+    ) -> tuple[Variant, ...]:
+        """Read the same text cut into windows in other ways: does the answer hang on where the cuts fall?
+
+        `max_lengths` (default: a third, a half, two thirds and the whole of the reader's) and `strides` in tokens;
+        pairs that cannot work are left out.
+
+        >>> from qalens.testing import toy_model, toy_tokenizer
+        >>> rows = Reader(toy_model(), toy_tokenizer()).stability("Who?", "Ada kept the lamp.", strides=(0, 8))
+        >>> len(rows), rows[0].windows
+        (8, 1)
+        """
+        whole = self.max_length
+        rows = []
+        for length, stride in itertools.product(
+            max_lengths or (whole // 3, whole // 2, whole * 2 // 3, whole), strides
+        ):
+            try:
+                variant = self.with_options(max_length=length, stride=stride)
+            except InputError:
+                continue
+            reading = variant.read(question, context)
+            rows.append(
+                Variant(
+                    max_length=length,
+                    stride=stride,
+                    windows=len(reading.windows),
+                    answer=reading.answer,
+                    best=reading.decision.best,
+                    no_answer_probability=reading.no_answer_probability,
+                    margin=reading.margin,
+                )
+            )
+        return tuple(rows)
+
+    def with_options(self, **options: Any) -> Reader:
+        """The same model and tokenizer with some options of `Reader` changed; this reader stays as it is.
+
+        >>> from qalens.testing import toy_model, toy_tokenizer
+        >>> Reader(toy_model(), toy_tokenizer()).with_options(threshold=-1.5).threshold
+        -1.5
+        """
+        names = (
+            "max_length",
+            "stride",
+            "max_answer_length",
+            "threshold",
+            "null",
+            "batch_tokens",
+            "max_memory",
+        )
+        if unknown := sorted(set(options) - set(names)):
+            raise InputError(f"Reader has no option {', '.join(unknown)}; it has {', '.join(names)}.")
+        kept = {name: getattr(self, name) for name in names}
+        if "max_length" in options and "stride" not in options:
+            kept["stride"] = None
+        return Reader(self.model, self.tokenizer, **{**kept, **options})
+
+    def _prepare(self, given: Any) -> _Prepared | FailedReading:
+        """Windows of one item, or why there are none; nothing has gone through the model yet."""
+        try:
+            example = _as_example(given)
+            free = _free_memory() if self.max_memory is None else self.max_memory
+            windows = make_windows(
+                self._pair,
+                example.question,
+                example.context,
+                max_length=self.max_length,
+                stride=self.stride,
+                max_memory=free,
+            )
+        except QalensError as error:
+            return FailedReading(given, error)
+        return _Prepared(example, windows)
+
+    def _read_chunk(self, chunk: list[_Prepared | FailedReading]) -> Iterator[Reading | FailedReading]:
+        """Readings of prepared items, in their order; their windows share sorted batches."""
+        windows = [p.windows for p in chunk if isinstance(p, _Prepared)]
+        logits = self.model.logits(windows, batch_tokens=self.batch_tokens)
+        for prepared in chunk:
+            yield (
+                prepared
+                if isinstance(prepared, FailedReading)
+                else self._finish(prepared.example, next(logits))
+            )
+
+    def _finish(self, example: Example, logits: SpanLogits | ModelError) -> Reading | FailedReading:
+        try:
+            if isinstance(logits, ModelError):
+                raise logits
+            spans = span_distribution(logits, max_answer_length=self.max_answer_length, null=self.null)
+        except ModelError as error:
+            return FailedReading(example, error)
+        return Reading(
+            example=example,
+            windows=logits.windows,
+            logits=logits,
+            spans=spans,
+            decision=decide(spans, threshold=self.threshold),
+            max_answer_length=self.max_answer_length,
+        )
+
+    def __repr__(self) -> str:
+        return (
+            f"Reader({self.model!r}, max_length={self.max_length}, stride={self.stride}, "
+            f"max_answer_length={self.max_answer_length}, threshold={self.threshold:g})"
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Prepared:
+    """An example whose windows wait for their batch."""
+
+    example: Example
+    windows: Windows
+
+
+def _chunks(items: Iterable[_Prepared | FailedReading]) -> Iterator[list[_Prepared | FailedReading]]:
+    """Runs of items that together have some hundred windows."""
+    chunk: list[_Prepared | FailedReading] = []
+    waiting = 0
+    for item in items:
+        chunk.append(item)
+        waiting += len(item.windows) if isinstance(item, _Prepared) else 1
+        if waiting >= _CHUNK_WINDOWS:
+            yield chunk
+            chunk, waiting = [], 0
+    if chunk:
+        yield chunk
+
+
+def _as_example(given: Any) -> Example:
+    if isinstance(given, Example):
+        return given
+    if isinstance(given, str) or not isinstance(given, Sequence) or len(given) != 2:
+        raise InputError(f"Expected an Example or a (question, context) pair, but got {given!r:.120}.")
+    return Example(given[0], given[1])
+
+
+def _length_limit(model: QAModel, tokenizer: Any) -> int:
+    """The most tokens that both the model's positions and the tokenizer's own setting allow."""
+    limits = [n for n in (model.max_length, tokenizer.model_max_length) if n is not None]
+    return int(min(limits))
+
+
+def _free_memory() -> int | None:
+    """Bytes that the system can still give, where it tells."""
+    try:
+        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (ValueError, OSError, AttributeError):
+        return None

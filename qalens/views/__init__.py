@@ -1,0 +1,1 @@
+"""Pictures of records: HTML, matplotlib, plain text. No view knows the model."""
