@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import numbers
 from dataclasses import dataclass
 
 from qalens.errors import InputError
@@ -46,5 +47,5 @@ def decide(spans: SpanDistribution, *, threshold: float = 0.0) -> Decision:
 
 def check_threshold(threshold: float) -> None:
     """Raise `InputError` for a threshold that is no number."""
-    if isinstance(threshold, bool) or not isinstance(threshold, int | float) or math.isnan(threshold):
+    if isinstance(threshold, bool) or not isinstance(threshold, numbers.Real) or math.isnan(threshold):
         raise InputError(f"threshold has to be a number of logits, but is {threshold!r}.")

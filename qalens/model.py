@@ -8,12 +8,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any, Literal
 
 import numpy as np
 import torch
 import transformers
 from numpy.typing import NDArray
+from safetensors import SafetensorError
 
 from qalens.errors import InputError, ModelError
 from qalens.spans import SpanLogits
@@ -22,6 +24,17 @@ from qalens.windows import Windows
 log = logging.getLogger(__name__)
 
 BUNDLED = Path(__file__).parent / "checkpoints" / "minilm-squad2"
+# What the loaders raise: files that are missing, cut short, or hold something else than they should.
+_LOADING_FAULTS = (
+    OSError,
+    ValueError,
+    ImportError,
+    RuntimeError,
+    KeyError,
+    TypeError,
+    UnpicklingError,
+    SafetensorError,
+)
 _DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 # Padding a batch costs what its longest window costs, and a CPU gains nothing from batches beyond this.
 BATCH_TOKENS = {"cpu": 4096, "cuda": 65536, "mps": 16384}
@@ -132,9 +145,15 @@ class QAModel:
         """Start and end logits, (B, T) float32 each, of one batch of model inputs."""
         self._check_ids(inputs["input_ids"])
         with torch.inference_mode():
-            out = self.module(**{k: torch.from_numpy(v).to(self.device) for k, v in inputs.items()})
-            s, e = out.start_logits, out.end_logits
-            return s.float().cpu().numpy(), e.float().cpu().numpy()
+            out = self.module(**{k: torch.tensor(v, device=self.device) for k, v in inputs.items()})
+        s, e = (getattr(out, name, None) for name in ("start_logits", "end_logits"))
+        if s is None or e is None:
+            raise ModelError(
+                f"{self.name} returned {type(out).__name__} without start_logits and end_logits. A question-answering "
+                "model of transformers gives them; one with a beam search (XLNetForQuestionAnswering) or with "
+                "return_dict=False does not."
+            )
+        return s.float().cpu().numpy(), e.float().cpu().numpy()
 
     def _check_ids(self, ids: NDArray[np.int64]) -> None:
         # On a GPU an unknown id would take the whole process down, not only this batch.
@@ -148,14 +167,13 @@ class QAModel:
     @contextmanager
     def _evaluating(self) -> Iterator[None]:
         """Dropout off while reading; a model that somebody is training goes back to training."""
-        training = self.module.training
-        if training:
-            self.module.eval()
+        training = [part for part in self.module.modules() if part.training]
+        self.module.eval()
         try:
             yield
         finally:
-            if training:
-                self.module.train()
+            for part in training:
+                part.training = True
 
     def __repr__(self) -> str:
         dtype = str(self.dtype).removeprefix("torch.")
@@ -233,8 +251,9 @@ def load_checkpoint(
             use_safetensors=weights == "safetensors",
             output_loading_info=True,
         )
-    except (OSError, ValueError, ImportError, RuntimeError) as error:
+    except _LOADING_FAULTS as error:
         raise _loading_error(shown, source, weights, error) from error
+    _check_vocabulary(tokenizer, shown)
     if missing := sorted(report["missing_keys"]):
         raise ModelError(
             f"{shown} has no trained question-answering head: {', '.join(missing[:4])} "
@@ -243,6 +262,15 @@ def load_checkpoint(
         )
     picked, note = _pick_dtype(dtype, where, module)
     return QAModel(module.to(device=where, dtype=picked).eval(), name=shown, note=note), tokenizer
+
+
+def _check_vocabulary(tokenizer: Any, shown: str) -> None:
+    # Without tokenizer files transformers makes up a tokenizer that knows its special tokens and nothing else.
+    if set(tokenizer.get_vocab().values()) <= set(tokenizer.all_special_ids):
+        raise ModelError(
+            f"{shown} comes without a tokenizer: its vocabulary holds special tokens alone. Save the tokenizer that the "
+            "model was trained with beside its weights: tokenizer.save_pretrained(folder)."
+        )
 
 
 def _source(name: str | Path | None) -> str:
@@ -311,7 +339,7 @@ def pick_device(device: str | torch.device | None) -> torch.device:
     except (RuntimeError, TypeError) as error:
         raise InputError(f"{device!r} is no device; here are {', '.join(present)}.") from error
     exact = f"{wanted.type}:{wanted.index}" if wanted.index is not None else wanted.type
-    if not any(p == exact or p.split(":")[0] == exact for p in present):
+    if not any(exact in (p, p.split(":")[0], f"{p}:0") for p in present):
         raise InputError(f"The device {exact} is not available; here are {', '.join(present)}.")
     return wanted
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -114,11 +115,11 @@ class Reader:
         self._pair = PairTokenizer(tokenizer)
         limit = _length_limit(self.model, tokenizer)
         self.max_length = min(DEFAULT_MAX_LENGTH, limit) if max_length is None else max_length
+        self.stride = check_geometry(self._pair, self.max_length, stride)
         if self.max_length > limit:
             raise InputError(
                 f"max_length {max_length} is more than the {limit} tokens that {self.model.name} can take."
             )
-        self.stride = check_geometry(self._pair, self.max_length, stride)
         check_span_options(max_answer_length, null)
         check_threshold(threshold)
         self.max_answer_length = max_answer_length
@@ -192,7 +193,7 @@ class Reader:
         whole = self.max_length
         rows = []
         for length, stride in itertools.product(
-            max_lengths or (whole // 3, whole // 2, whole * 2 // 3, whole), strides
+            (whole // 3, whole // 2, whole * 2 // 3, whole) if max_lengths is None else max_lengths, strides
         ):
             try:
                 variant = self.with_options(max_length=length, stride=stride)
@@ -324,6 +325,13 @@ def _length_limit(model: QAModel, tokenizer: Any) -> int:
 
 def _free_memory() -> int | None:
     """Bytes that the system can still give, where it tells."""
+    # Linux counts as free only what nothing at all uses; what its file cache would give back is in MemAvailable.
+    try:
+        available = re.search(r"MemAvailable:\s+(\d+) kB", Path("/proc/meminfo").read_text())
+        if available:
+            return int(available[1]) * 1024
+    except OSError:
+        pass
     try:
         return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (ValueError, OSError, AttributeError):

@@ -26,6 +26,7 @@ from qalens.windows import Windows
 DEFAULT_MAX_ANSWER_LENGTH = 30
 NullRule = Literal["min", "mean", "max"]
 _NULL_RULES = {"min": np.min, "mean": np.mean, "max": np.max}
+_BLANK = re.compile(r"\s")
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
 _PUNCTUATION = str.maketrans("", "", string.punctuation)
 
@@ -190,8 +191,7 @@ class SpanDistribution:
         >>> [answer.text for answer in spans.top(1)]
         ['Ada']
         """
-        if k < 0:
-            raise InputError(f"top needs a number of spans from 0 on, but got {k}.")
+        _check_count(k, "top", "spans")
         S = len(self)
         candidates = np.arange(S)
         if k < S:
@@ -267,6 +267,8 @@ class SpanDistribution:
         >>> spans.clusters(1)[0].best.text
         'the lamp'
         """
+        if k is not None:
+            _check_count(k, "clusters", "clusters")
         if not len(self):
             return ()
         labels, heads = self._cluster_labels(by)
@@ -276,8 +278,9 @@ class SpanDistribution:
         return tuple(Cluster(self.at(int(heads[c])), int(sizes[c]), float(mass[c])) for c in order)
 
     def entropy(self) -> float:
-        """Entropy in bits of the whole distribution, no-answer included."""
-        return self.uncertainty().total
+        """Entropy in bits of the whole distribution, no-answer included: `uncertainty().total`, without clusters."""
+        p = self.probabilities()
+        return _entropy(p) + _entropy(np.array([self.null_probability]))
 
     def uncertainty(self, *, by: Literal["overlap", "text"] = "overlap") -> Uncertainty:
         """How much of the entropy is about whether there is an answer, which it is, and where its edges are.
@@ -294,12 +297,10 @@ class SpanDistribution:
         labels, heads = self._cluster_labels(by)
         given = self.probabilities(given_answer=True)
         choice = _entropy(_sums(labels, given, len(heads)))
-        edges = _entropy(given) - choice
+        edges = max(0.0, _entropy(given) - choice)
         answerable = -math.expm1(self.null_log_prob)
         whether = _entropy(np.array([1 - answerable, answerable]))
-        return Uncertainty(
-            whether, choice, max(0.0, edges), whether + answerable * (choice + max(0.0, edges))
-        )
+        return Uncertainty(whether, choice, edges, whether + answerable * (choice + edges))
 
     def _cluster_labels(self, by: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """(S,) the cluster of each span, and for each cluster its best span."""
@@ -339,6 +340,11 @@ class SpanDistribution:
 
     def __repr__(self) -> str:
         return f"SpanDistribution({len(self):,} spans, P(no answer) = {self.null_probability:.3f})"
+
+
+def _check_count(k: int, method: str, things: str) -> None:
+    if k < 0:
+        raise InputError(f"{method} needs a number of {things} from 0 on, but got {k}.")
 
 
 def normalize_answer(text: str) -> str:
@@ -407,25 +413,33 @@ def _context_runs(windows: Windows) -> tuple[NDArray[np.int64], NDArray[np.int64
     return first, windows.context_index[np.arange(len(windows)), first], inside.sum(1)
 
 
+def _token_range(windows: Windows) -> tuple[int, int]:
+    """The number of the first token of the text that the windows hold, and how many from there to the last."""
+    seen = windows.context_index[windows.answerable]
+    return (int(seen.min()), int(seen.max() - seen.min()) + 1) if len(seen) else (0, 0)
+
+
 def _best_copies(logits: SpanLogits, L: int) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
-    """(N, L) for the N tokens of the text: score of the span that starts there with so many more tokens, and its window.
+    """(N, L) for the N tokens that are seen: score of the span that starts there with so many more tokens, its window.
 
     The maximum over the windows that hold the span; -inf where none does. Equal copies: the first window.
     """
     first, number, count = _context_runs(logits.windows)
-    N = int((number + count).max()) if count.any() else 0
-    L = min(L, max(N, 1))
+    low, N = _token_range(logits.windows)
+    L = max(1, min(L, N))
     band = np.full((N, L), -np.inf)
     window = np.zeros((N, L), np.int32)
     for w in range(len(logits.windows)):
         n = int(count[w])
         run = slice(first[w], first[w] + n)
+        if not n:
+            continue
         ends = np.full(n + L - 1, -np.inf)
         ends[:n] = logits.end[w, run]
         score = logits.start[w, run, None].astype(np.float64) + np.lib.stride_tricks.sliding_window_view(
             ends, L
         )
-        here = slice(number[w], number[w] + n)
+        here = slice(number[w] - low, number[w] - low + n)
         if w == 0:
             band[here] = score
             continue
@@ -439,7 +453,8 @@ def _character_spans(
     windows: Windows, band: NDArray[np.float64], window: NDArray[np.int32]
 ) -> dict[str, NDArray]:
     """The (S,) arrays of the distinct character spans behind a band of token spans."""
-    begin, finish = _trimmed_edges(windows, len(band))
+    low, N = _token_range(windows)
+    begin, finish = _trimmed_edges(windows, low, N)
     i, length = np.nonzero(band > -np.inf)
     j = i + length
     start, end = begin[i], finish[j]
@@ -447,8 +462,10 @@ def _character_spans(
     unique_edges = bool((np.diff(begin) > 0).all() and (np.diff(finish) > 0).all() and (begin < finish).all())
     if not unique_edges:
         keep = _best_of_equal(start, end, score, len(windows.context))
-        i, j, start, end, score, where = (a[keep] for a in (i, j, start, end, score, where))
-    shift = _window_shift(windows)[where]
+        i, j, start, end = (a[keep] for a in (i, j, start, end))
+        score, where = score[keep], where[keep]
+    first, number, _ = _context_runs(windows)
+    shift = (number - first - low)[where]
     return {
         "start": start,
         "end": end,
@@ -459,37 +476,20 @@ def _character_spans(
     }
 
 
-def _window_shift(windows: Windows) -> NDArray[np.int64]:
-    """(W,): number of a context token in the text minus its place in the window."""
-    first, number, _ = _context_runs(windows)
-    return number - first
-
-
-def _trimmed_edges(windows: Windows, N: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """(N,) each: the first character not blank from a token's start on, and the end of the last one up to its end."""
+def _trimmed_edges(windows: Windows, low: int, N: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """(N,) each, for the tokens from number `low` on: where they begin and finish without the blanks at their edges."""
     offsets = np.zeros((N, 2), np.int64)
     inside = windows.answerable
-    offsets[windows.context_index[inside]] = windows.offsets[inside]
-    begin, finish = offsets[:, 0].copy(), offsets[:, 1].copy()
-    context, C = windows.context, len(windows.context)
-    # Only tokens at a blank move, and few do: a loop over all would cost more than the rest of the reading.
-    for k in np.flatnonzero(_blank_at(context, begin)):
-        at = int(begin[k])
-        while at < C and context[at].isspace():
-            at += 1
-        begin[k] = at
-    for k in np.flatnonzero(_blank_at(context, finish - 1)):
-        at = int(finish[k])
-        while at > 0 and context[at - 1].isspace():
-            at -= 1
-        finish[k] = at
+    offsets[windows.context_index[inside] - low] = windows.offsets[inside]
+    if not N:
+        return offsets[:, 0], offsets[:, 1]
+    left, right = int(offsets[:, 0].min()), int(offsets[:, 1].max())
+    blanks = [m.start() - left for m in _BLANK.finditer(windows.context, left, right)]
+    solid = np.delete(np.arange(left, right), np.array(blanks, np.int64))
+    # The first character not blank from here on, and one past the last before here.
+    begin = np.append(solid, right)[np.searchsorted(solid, offsets[:, 0])]
+    finish = np.append(left, solid + 1)[np.searchsorted(solid, offsets[:, 1])]
     return begin, finish
-
-
-def _blank_at(context: str, places: NDArray[np.int64]) -> NDArray[np.bool_]:
-    blank = np.zeros(len(context) + 2, np.bool_)
-    blank[[m.start() for m in re.finditer(r"\s", context)]] = True
-    return blank[places]
 
 
 def _best_of_equal(start: NDArray, end: NDArray, score: NDArray, C: int) -> NDArray[np.int64]:
@@ -538,19 +538,27 @@ def window_margins(
 def scores_by_window(logits: SpanLogits, span: CharSpan) -> NDArray[np.float64]:
     """(W,): the score of one character span in every window that holds it, nan in the others.
 
-    How far the values differ shows what a little more or less context does to the answer. Raises `InputError` where
-    no window holds tokens with these edges.
+    How far the values differ shows what a little more or less context does to the answer. A span of any length
+    counts, and one that the model masked reads minus infinity. Raises `InputError` where no window holds tokens with
+    these edges.
 
     >>> from qalens.testing import planted_logits
     >>> scores_by_window(planted_logits("Ada kept the lamp.", answer="Ada"), CharSpan(0, 3)).shape
     (1,)
     """
-    scores = np.full(len(logits.windows), np.nan)
-    for w in range(len(scores)):
-        alone = span_distribution(logits.one_window(w), max_answer_length=logits.start.shape[1])
-        found = alone.find(span.start, span.end)
-        if found is not None:
-            scores[w] = found.score
+    windows = logits.windows
+    first, number, count = _context_runs(windows)
+    low, N = _token_range(windows)
+    begin, finish = _trimmed_edges(windows, low, N)
+    starts = low + np.flatnonzero((begin == span.start) & (len(span) > 0))
+    ends = low + np.flatnonzero(finish == span.end)
+    scores = np.full(len(windows), np.nan)
+    for w in range(len(windows)):
+        i, j = (_places(tokens, first[w], number[w], count[w]) for tokens in (starts, ends))
+        legal = i[:, None] <= j
+        if legal.any():
+            z = logits.start[w, i, None].astype(np.float64) + logits.end[w, j]
+            scores[w] = z[legal].max()
     if np.isnan(scores).all():
         raise InputError(
             f"No window holds tokens that start at character {span.start} and end at {span.end}."
@@ -558,13 +566,18 @@ def scores_by_window(logits: SpanLogits, span: CharSpan) -> NDArray[np.float64]:
     return scores
 
 
+def _places(tokens: NDArray[np.int64], first: int, number: int, count: int) -> NDArray[np.int64]:
+    """Places in a window of those tokens, numbered in the text, that it holds; see `_context_runs`."""
+    return first + tokens[(number <= tokens) & (tokens < number + count)] - number
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Leakage:
     """How much of the classic score p_start · p_end falls on pairs of tokens that are no prediction, by window.
 
     All (W,), in probability: `reversed` (the end before the start), `too_long` (more than L tokens), `mixed` (one end
-    at the null token, the other not), `outside` (question, special or blank tokens, and copies of a span that the best
-    one stands for); `total` is their sum. In one window P(span | legal pair) = p_start · p_end / (1 − total).
+    at the null token, the other in the text), `outside` (an end in the question or at a special token, blank spans, and
+    copies of a span that the best one stands for); `total` is their sum. In one window P(span | legal pair) = p_start · p_end / (1 − total).
     """
 
     reversed: NDArray[np.float64]
@@ -588,6 +601,7 @@ def leakage(logits: SpanLogits, *, max_answer_length: int = DEFAULT_MAX_ANSWER_L
     >>> leakage(planted_logits("Ada kept the lamp.", answer="Ada")).total.shape
     (1,)
     """
+    check_span_options(max_answer_length, "min")
     windows = logits.windows
     real = np.arange(logits.start.shape[1]) < windows.lengths[:, None]
     p_start, p_end = (_masked_softmax(x, real) for x in (logits.start, logits.end))
@@ -631,6 +645,6 @@ def _log_sum_exp(x: NDArray[np.float64]) -> float:
 
 
 def _entropy(p: NDArray[np.float64]) -> float:
-    """Entropy in bits of probabilities that sum to 1; zeros count nothing."""
+    """−Σ p log2 p: entropy in bits of probabilities that sum to 1, or a part of it; zeros count nothing."""
     p = p[p > 0]
-    return float(-(p * np.log2(p)).sum())
+    return float(0.0 - (p * np.log2(p)).sum())

@@ -14,7 +14,7 @@ from qalens.text import Example
 from qalens.windows import make_windows
 
 _SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-_WORDS = "a ada and answer by did for in is it keep kept lamp of on room text the to was what when where who why".split()
+_WORDS = "a ada and answer by did for in is it keep kept lamp of on room text the to was what when where who why".split()  # noqa: SIM905
 _LETTERS = [chr(c) for c in range(33, 127) if not chr(c).isupper()]
 
 
@@ -87,7 +87,7 @@ def planted_logits(
 
     The start logit of its first token and the end logit of its last are `strength`, in every window that holds them;
     start and end at the null token are `null`, and all others 0. With `answer=None` the null token gets `strength`.
-    Raises `InputError` where the context does not hold the answer.
+    Raises `InputError` where the context does not hold the answer, or no window holds its tokens whole.
 
     >>> float(planted_logits("Ada kept the lamp.", answer="Ada").start.max())
     12.0
@@ -101,8 +101,13 @@ def planted_logits(
         if at < 0:
             raise InputError(f"The context does not hold {answer!r}.")
         inside = windows.answerable
-        start[inside & (windows.offsets[..., 0] == at)] = strength
-        end[inside & (windows.offsets[..., 1] == at + len(answer))] = strength
+        first = inside & (windows.offsets[..., 0] == at)
+        last = inside & (windows.offsets[..., 1] == at + len(answer))
+        if not (first.any(1) & last.any(1)).any():
+            raise InputError(
+                f"No window holds the first {answer!r} of the context from token edge to token edge."
+            )
+        start[first] = end[last] = strength
     return SpanLogits(windows, start, end)
 
 

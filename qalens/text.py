@@ -117,7 +117,7 @@ def read_squad(path: str | Path) -> Iterator[Example]:
     [(CharSpan(start=0, end=3),)]
     """
     try:
-        articles = json.loads(Path(path).read_text(encoding="utf-8"))["data"]
+        articles = list(json.loads(Path(path).read_text(encoding="utf-8"))["data"])
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(
             f"{path} is no SQuAD file: expected JSON with a list under 'data' ({type(error).__name__}: {error})."
@@ -129,7 +129,7 @@ def read_squad(path: str | Path) -> Iterator[Example]:
                     yield Example(
                         entry["question"], paragraph["context"], id=entry.get("id"), gold=_gold(entry)
                     )
-        except (KeyError, TypeError) as error:
+        except (KeyError, TypeError, AttributeError, InputError) as error:
             raise InputError(
                 f"{path}, article {a}: expected paragraphs with 'context' and 'qas', each with 'question' "
                 f"({type(error).__name__}: {error})."

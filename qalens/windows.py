@@ -143,13 +143,13 @@ class PairTokenizer:
         self._rust = Tokenizer.from_str(tokenizer.backend_tokenizer.to_str())
         self._rust.no_truncation()
         self._rust.no_padding()
-        probe = self._rust.encode("a", "b")
-        segments = "token_type_ids" in tokenizer("a", "b")
-        self._learn_template(tokenizer, probe, segments)
+        self._learn_template(tokenizer, self._rust.encode("a", "b"))
         # From here on a special token typed in a text is text.
         self._rust.encode_special_tokens = True
+        self._unknown_id = tokenizer.unk_token_id
+        self._reserved_ids = [i for i in tokenizer.all_special_ids if i != self._unknown_id]
 
-    def _learn_template(self, tokenizer: Any, probe: Any, segments: bool) -> None:
+    def _learn_template(self, tokenizer: Any, probe: Any) -> None:
         parts = np.array([-1 if s is None else s for s in probe.sequence_ids])
         if not {0, 1} <= set(parts.tolist()):
             raise InputError(
@@ -166,7 +166,8 @@ class PairTokenizer:
         self.special_types = [types[s] for s in cuts]
         self.question_type, self.context_type = int(types[q[0]]), int(types[c[0]])
         self.n_special = sum(map(len, self.special_ids))
-        self.has_segments = segments
+        # Asking the tokenizer by encoding a pair would reset its padding and truncation.
+        self.has_segments = "token_type_ids" in tokenizer.model_input_names
         self.pad_id = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else 0
         self.pad_type = getattr(tokenizer, "pad_token_type_id", 0) or 0
         self.null_id = self._null_token(tokenizer)
@@ -185,6 +186,16 @@ class PairTokenizer:
     def encode(self, text: str) -> Any:
         """The tokens of one text without special tokens, as a `tokenizers.Encoding`."""
         return self._rust.encode(text, add_special_tokens=False)
+
+    def text_ids(self, encoding: Any) -> NDArray[np.int64]:
+        """The ids of an encoded text, where a special token's own id never stands for something typed.
+
+        Unigram vocabularies hold "</s>" as a piece like any other and find it in a text; there it reads as unknown.
+        """
+        ids = np.array(encoding.ids, np.int64)
+        if self._unknown_id is not None:
+            ids[np.isin(ids, self._reserved_ids)] = self._unknown_id
+        return ids
 
     def token_strings(self, ids: NDArray[np.int64]) -> list[str]:
         """Token strings of ids; an id that the tokenizer does not know reads as `<id>`."""
@@ -295,9 +306,9 @@ def _lay_out(
     """Fill the (W, T) arrays: a fixed head, a piece of the text, and the special tokens after it."""
     before, between, after = tokenizer.special_ids
     before_types, between_types, after_types = tokenizer.special_types
-    text_ids = np.array(text.ids, np.int64)
+    text_ids = tokenizer.text_ids(text)
     text_offsets = np.array(text.offsets, np.int64).reshape(-1, 2)
-    head_ids = np.concatenate([before, np.array(asked.ids[:n_question], np.int64), between])
+    head_ids = np.concatenate([before, tokenizer.text_ids(asked)[:n_question], between])
     head_types = np.concatenate([before_types, np.full(n_question, tokenizer.question_type), between_types])
     W, H, A = len(starts), len(head_ids), len(after)
     R = min(room, len(text_ids))

@@ -1,0 +1,305 @@
+"""Plots of a reading with matplotlib, for papers, talks and notebooks.
+
+Each takes a `Reading` and drawing options, draws into `ax` or into a figure of its own, and returns the `Axes`;
+`overview` returns a `Figure`. Nothing is shown or saved, and no setting of matplotlib is changed. Tokens count along
+the whole text, from 0; of a long text the 120 tokens are shown that hold the best span and the most probability,
+and the axis says so.
+
+Blue is an answer, orange is none; text and shape say the same.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from qalens.errors import InputError
+from qalens.reading import FailedReading, Reading
+from qalens.views import series, strokes
+from qalens.views.lettering import lettering, one_direction, shorten, visible, wrap
+from qalens.views.series import equation, number
+
+__all__ = ["edges", "no_answer", "overview", "ranked_spans", "span_map", "windows"]
+
+# Fewer bars than that keep the thickness they would have among as many.
+_LEAST_ROWS = 5
+
+
+def edges(
+    reading: Reading,
+    *,
+    ax: Axes | None = None,
+    scale: Literal["probability", "logits"] = "probability",
+    given_answer: bool = True,
+    tokens: tuple[int, int] | None = None,
+) -> Axes:
+    """Where the answer starts and where it ends, token by token along the text.
+
+    - `ax`: where to draw; None makes a figure of 6.4 × 2.6 inches
+    - `scale`: "probability" draws the probability of a start up and of an end down; "logits" draws the raw start and
+      end logits as two lines (the largest over the windows), with those of the null token as level lines
+    - `given_answer`: probabilities if there is an answer, which sum to 1 on each side; False leaves P(no answer) out of
+      that sum
+    - `tokens`: the first and last token to show; None shows all of a short text, else the stretch with most mass
+
+    The best span is shaded. Raises `InputError` for another `scale` or for tokens that the text does not have.
+
+    >>> from qalens.testing import planted_reading
+    >>> ax = edges(planted_reading("Who kept the lamp?", "Ada kept the lamp.", answer="Ada"))
+    >>> ax.get_ylabel()
+    'probability\\ngiven an answer'
+    >>> plt.close(ax.figure)
+    """
+    _check_reading(reading)
+    _check_choice("scale", scale, ("probability", "logits"))
+    stretch = series.choose_stretch(reading, tokens)
+    ax = _axes(ax, 2.6)
+    if scale == "probability":
+        strokes.edge_bars(ax, reading, stretch, given_answer)
+    else:
+        strokes.edge_logits(ax, reading, stretch)
+    if best := series.best_tokens(reading):
+        ax.axvspan(best[0] - 0.5, best[1] + 0.5, color=strokes.GREY, alpha=0.13, linewidth=0, zorder=0)
+    strokes.name_tokens(ax, reading, stretch)
+    return ax
+
+
+def span_map(
+    reading: Reading,
+    *,
+    ax: Axes | None = None,
+    given_answer: bool = True,
+    tokens: tuple[int, int] | None = None,
+) -> Axes:
+    """Every span of the text as one cell: its first token across, its length in tokens down, its probability as colour.
+
+    - `ax`: where to draw; None makes a figure of 6.4 × 3 inches. The colour bar takes its room from it
+    - `given_answer`: probabilities if there is an answer, which sum to 1; False has P(no answer) in that sum
+    - `tokens`: the first and last start token to show; None shows all of a short text, else the stretch with most mass
+
+    Colours are on a log scale over four powers of ten; less probable spans stay blank. The best span has an outline:
+    solid where it is the answer, dashed where it was rejected. Raises `InputError` for tokens that the text does not
+    have.
+
+    >>> from qalens.testing import planted_reading
+    >>> ax = span_map(planted_reading("Who kept the lamp?", "Ada kept the lamp.", answer="Ada"))
+    >>> ax.get_ylabel()
+    'length in tokens'
+    >>> plt.close(ax.figure)
+    """
+    _check_reading(reading)
+    stretch = series.choose_stretch(reading, tokens)
+    ax = _axes(ax, 3.0)
+    mesh = strokes.band(ax, reading, stretch, given_answer)
+    if mesh is not None:
+        strokes.colour_bar(mesh, given_answer, ax=ax, pad=0.02, fraction=0.05, aspect=18)
+    strokes.name_tokens(ax, reading, stretch)
+    return ax
+
+
+def ranked_spans(
+    reading: Reading,
+    k: int = 8,
+    *,
+    ax: Axes | None = None,
+    group: Literal["overlap", "text"] | None = None,
+    most_columns: int = 40,
+) -> Axes:
+    """The best spans as bars, with all the others together and no answer below them, so that the bars sum to 1.
+
+    - `k`: how many spans
+    - `ax`: where to draw; None makes a figure that is as high as the bars need
+    - `group`: None has one bar for each span; "overlap" or "text" one for each group of spans that say the same, as in
+      `SpanDistribution.clusters`, named by its best
+    - `most_columns`: a longer text gets … in its middle; Chinese or Japanese signs count two
+
+    What the model decided for is marked with ◂. Raises `InputError` where `k` or `most_columns` is no whole number
+    from 1 and 3 on, or for another `group`.
+
+    >>> from qalens.testing import planted_reading
+    >>> ax = ranked_spans(planted_reading("Who kept the lamp?", "Ada kept the lamp.", answer="Ada"), k=3)
+    >>> [label.get_text() for label in ax.get_yticklabels()]
+    ['“Ada”', '“Ada kept”', '“Ada kept the”', '12 other spans', 'no answer']
+    >>> plt.close(ax.figure)
+    """
+    _check_reading(reading)
+    _check_count("k", k, 1)
+    _check_count("most_columns", most_columns, 3)
+    _check_choice("group", group, (None, "overlap", "text"))
+    rows = series.span_rows(reading, k, group)
+    ax = _axes(ax, 0.7 + 0.26 * max(len(rows), _LEAST_ROWS))
+    places = np.arange(len(rows))
+    for place, row in zip(places, rows, strict=True):
+        strokes.rank_bar(ax, place, row)
+    labels = [strokes.rank_label(row, most_columns) for row in rows]
+    ax.set_yticks(places, labels, size="small", **lettering())
+    ax.set_ylim(max(len(rows), _LEAST_ROWS) - 0.4, -0.6)
+    top = max(row.probability for row in rows)
+    ax.set_xlim(0, 1.3 * (top or 1))
+    ax.set_xticks([t for t in MaxNLocator(5).tick_values(0, top or 1) if t <= min(1, 1.1 * (top or 1))])
+    ax.set_xlabel("probability", size="small", color=strokes.GREY)
+    strokes.quiet(ax, left=False)
+    return ax
+
+
+def no_answer(reading: Reading, *, ax: Axes | None = None) -> Axes:
+    """The decision between an answer and none: the margin and the threshold as places on a line, in logits.
+
+    `ax` is where to draw; None makes a figure of 6.4 × 1.9 inches. The margin is the null score minus the best span's
+    score; left of the threshold the model answers (solid blue), right of it it abstains (striped orange). The title
+    has P(no answer) and a sentence that says what would change the decision. With several windows each one's own
+    margin is a small tick. What is infinite stands at the end of the line as ∞.
+
+    >>> from qalens.testing import planted_reading
+    >>> ax = no_answer(planted_reading("Who kept the lamp?", "Ada kept the lamp.", answer=None))
+    >>> ax.get_title(loc="left").splitlines()[0]
+    'P(no answer) > 0.999'
+    >>> plt.close(ax.figure)
+    """
+    _check_reading(reading)
+    ax = _axes(ax, 1.9)
+    decision = reading.decision
+    own = [row.margin for row in series.window_rows(reading)] if len(reading.windows) > 1 else []
+    low, high = strokes.line_range([decision.margin, decision.threshold, *own])
+    ax.set(xlim=(low, high), ylim=(-0.75, 0.75), yticks=[])
+    margin, threshold = np.clip([decision.margin, decision.threshold], low, high)
+    for (a, b), colour, hatch in (
+        ((low, threshold), strokes.BLUE, None),
+        ((threshold, high), strokes.ORANGE, "////"),
+    ):
+        ax.barh(0, b - a, left=a, height=0.16, facecolor=colour, edgecolor="white", hatch=hatch, linewidth=0)
+    ax.vlines(np.clip(own, low, high), 0.1, 0.3, color=strokes.INK, linewidth=1)
+    ax.vlines(threshold, -0.3, 0.16, color=strokes.INK, linewidth=2, clip_on=False)
+    ax.plot([margin], [0], "o", ms=9, mfc="white", mec=strokes.INK, mew=2, clip_on=False, zorder=5)
+    strokes.place_label(ax, margin, 0.3, f"margin {number(decision.margin)}")
+    strokes.place_label(ax, threshold, -0.3, f"threshold {number(decision.threshold)}")
+    ax.xaxis.set_major_locator(MaxNLocator(5))
+    ax.set_xlabel("← answer   margin in logits   no answer →", size="small", color=strokes.GREY)
+    chance = equation("P(no answer)", reading.no_answer_probability)
+    also = f" Ticks: the margin of each of the {len(own)} windows alone." if own else ""
+    sentence = wrap(series.verdict(reading) + also, strokes.columns_across(ax))
+    ax.set_title(f"{chance}\n{sentence}", loc="left", size="small", color=strokes.INK)
+    strokes.quiet(ax, left=False)
+    return ax
+
+
+def windows(reading: Reading, *, ax: Axes | None = None) -> Axes:
+    """The windows of a text as bars over the characters they see, each with what it would say alone.
+
+    `ax` is where to draw; None makes a figure that is as high as the windows need. A blue bar would answer alone, its
+    own margin being no higher than the threshold; a hatched orange one would not. The dark mark in a bar is that
+    window's own best span. To the right stand its margin and its best score, and words say which window holds the
+    best span of all and which gives the null score that counts. Of more than 24 windows those with the lowest
+    margins are shown, and the axis says so.
+
+    >>> from qalens.testing import planted_reading
+    >>> reading = planted_reading("Who kept the lamp?", "Ada kept the lamp on. " * 9, answer="Ada", max_length=40)
+    >>> ax = windows(reading)
+    >>> [label.get_text() for label in ax.get_yticklabels()] == [f"window {w}" for w in range(len(reading.windows))]
+    True
+    >>> plt.close(ax.figure)
+    """
+    _check_reading(reading)
+    every = series.window_rows(reading)
+    rows = strokes.windows_to_show(every)
+    ax = _axes(ax, 0.9 + 0.28 * len(rows))
+    for place, row in enumerate(rows):
+        strokes.window_bar(ax, place, row, reading)
+    ax.set_yticks(range(len(rows)), [f"window {row.number}" for row in rows], size="small")
+    ax.set(xlim=(0, len(reading.context)), ylim=(len(rows) - 0.4, -1.1))
+    strokes.write_beside(ax, -0.85, ("margin", "score", "gives"), strokes.GREY)
+    some = (
+        f"; {len(rows)} of {len(every)} windows, those with the lowest margins"
+        if len(rows) < len(every)
+        else ""
+    )
+    ax.set_xlabel(f"characters of the text{some}", size="small", color=strokes.GREY)
+    strokes.quiet(ax, left=False)
+    return ax
+
+
+def overview(
+    reading: Reading,
+    *,
+    k: int = 6,
+    given_answer: bool = True,
+    tokens: tuple[int, int] | None = None,
+) -> Figure:
+    """One reading on one page: the edges above the span map on one token axis, then the ranking and the decision.
+
+    - `k`: how many spans are ranked
+    - `given_answer`: edges and map if there is an answer; False has P(no answer) in their sum
+    - `tokens`: the first and last token to show; None shows all of a short text, else the stretch with most mass
+
+    The figure is 7.2 × 6.6 inches and belongs to no window: show it by naming it last in a notebook cell, or save it
+    with `savefig`. Raises `InputError` as the four plots do.
+
+    >>> from qalens.testing import planted_reading
+    >>> figure = overview(planted_reading("Who kept the lamp?", "Ada kept the lamp.", answer="Ada"))
+    >>> figure.get_suptitle()
+    'Who kept the lamp?'
+    """
+    _check_reading(reading)
+    stretch = series.choose_stretch(reading, tokens)
+    figure = Figure(figsize=(7.2, 6.6), layout="constrained")
+    top, bottom = figure.add_gridspec(2, 1, height_ratios=(3.6, 2.4), hspace=0.06)
+    upper = top.subgridspec(2, 2, height_ratios=(1, 1), width_ratios=(1, 0.022), wspace=0.03)
+    lower = bottom.subgridspec(1, 2, width_ratios=(1, 1), wspace=0.08)
+    above = edges(reading, ax=figure.add_subplot(upper[0, 0]), given_answer=given_answer, tokens=tokens)
+    above.set_xlabel("")
+    above.set_title(
+        _said(reading),
+        loc="left",
+        color=strokes.ORANGE if reading.answer is None else strokes.BLUE,
+        **lettering(),
+    )
+    below = figure.add_subplot(upper[1, 0])
+    mesh = strokes.band(below, reading, stretch, given_answer)
+    if mesh is not None:
+        strokes.colour_bar(mesh, given_answer, cax=figure.add_subplot(upper[1, 1]))
+    strokes.frame_tokens(below, stretch)
+    # In a grid of its own the sentence above the line takes no height from the ranking.
+    ranked_spans(reading, k, ax=figure.add_subplot(lower[0]), most_columns=24)
+    no_answer(reading, ax=figure.add_subplot(lower[1].subgridspec(1, 1)[0])).set_ylim(-1.1, 1.1)
+    figure.suptitle(wrap(shorten(visible(reading.question), 170), 88), x=0.01, ha="left", **lettering())
+    return figure
+
+
+def _check_reading(reading: Any) -> None:
+    if isinstance(reading, FailedReading):
+        raise InputError(f"There is nothing to draw, since the text could not be read: {reading.error}")
+    if not isinstance(reading, Reading):
+        raise InputError(
+            f"A plot needs a Reading, as reader.read(question, context) gives it, but got {reading!r:.80}."
+        )
+
+
+def _check_choice(name: str, value: Any, choices: tuple[Any, ...]) -> None:
+    if value not in choices:
+        raise InputError(f"{name} has to be one of {', '.join(map(repr, choices))}, but is {value!r}.")
+
+
+def _check_count(name: str, value: Any, least: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise InputError(f"{name} has to be a whole number from {least} on, but is {value!r}.")
+
+
+def _axes(ax: Axes | None, height: float) -> Axes:
+    if ax is None:
+        return plt.subplots(figsize=(6.4, height), layout="constrained")[1]
+    if not isinstance(ax, Axes):
+        raise InputError(f"ax has to be a matplotlib Axes, as plt.subplots() gives it, but is {ax!r:.80}.")
+    return ax
+
+
+def _said(reading: Reading) -> str:
+    """The decision in a few words, as a heading."""
+    if reading.answer is None:
+        return equation("no answer   P", reading.no_answer_probability)
+    chance = equation("P", reading.answer.probability)
+    return one_direction(f"{shorten(visible(reading.answer.text), 60)}   {chance}")
