@@ -96,7 +96,7 @@ class QAModel:
         the model fails on a batch, the batch is halved until the window that it fails on stands alone; a
         `ModelError` then takes the place of that question's logits, and no other question is harmed.
         """
-        budget = batch_tokens or BATCH_TOKENS.get(self.device.type, 4096)
+        budget = BATCH_TOKENS.get(self.device.type, 4096) if batch_tokens is None else batch_tokens
         start, end = ([np.zeros(w.role.shape, np.float32) for w in windows] for _ in range(2))
         failed: dict[int, ModelError] = {}
         places = [(q, w, int(n)) for q, one in enumerate(windows) for w, n in enumerate(one.lengths)]
@@ -347,7 +347,7 @@ def pick_device(device: str | torch.device | None) -> torch.device:
 def _pick_dtype(dtype: Any, device: torch.device, module: torch.nn.Module) -> tuple[torch.dtype, str]:
     if isinstance(dtype, torch.dtype) and dtype in _DTYPES.values():
         return dtype, ""
-    if dtype in _DTYPES:
+    if isinstance(dtype, str) and dtype in _DTYPES:
         return _DTYPES[dtype], ""
     if dtype != "auto":
         raise InputError(f'dtype has to be "float32", "bfloat16", "float16" or "auto", but is {dtype!r}.')

@@ -122,6 +122,7 @@ class Reader:
             )
         check_span_options(max_answer_length, null)
         check_threshold(threshold)
+        _check_batch_tokens(batch_tokens)
         self.max_answer_length = max_answer_length
         self.threshold = threshold
         self.null: NullRule = null
@@ -321,6 +322,15 @@ def _length_limit(model: QAModel, tokenizer: Any) -> int:
     """The most tokens that both the model's positions and the tokenizer's own setting allow."""
     limits = [n for n in (model.max_length, tokenizer.model_max_length) if n is not None]
     return int(min(limits))
+
+
+def _check_batch_tokens(batch_tokens: int | None) -> None:
+    if batch_tokens is None:
+        return
+    if isinstance(batch_tokens, bool) or not isinstance(batch_tokens, int) or batch_tokens < 1:
+        raise InputError(
+            f"batch_tokens has to be a whole number of tokens from 1 on, but is {batch_tokens!r}."
+        )
 
 
 def _free_memory() -> int | None:

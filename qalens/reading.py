@@ -123,6 +123,11 @@ class FailedReading:
         id = self.given.id if isinstance(self.given, Example) else None
         return {"id": id, "answer": None, "error": str(self.error)}
 
+    def _repr_html_(self) -> str:
+        from qalens.views.html import failed_html
+
+        return failed_html(self)
+
     def __repr__(self) -> str:
         return f"FailedReading({self.error})"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import math
 import warnings
-from dataclasses import fields
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -169,11 +169,10 @@ def shifted(logits: SpanLogits, by_start: float, by_end: float) -> SpanLogits:
 def permuted(logits: SpanLogits, order: list[int]) -> SpanLogits:
     """The same windows in another order."""
     old = logits.windows
-    parts = {f.name: getattr(old, f.name) for f in fields(old)}
-    for name in ("tokens", "role", "offsets", "context_index", "null_index"):
-        parts[name] = parts[name][order]
-    parts["model_inputs"] = {name: array[order] for name, array in old.model_inputs.items()}
-    return SpanLogits(Windows(**parts), logits.start[order], logits.end[order])
+    names = ("tokens", "role", "offsets", "context_index", "null_index")
+    inputs = {name: array[order] for name, array in old.model_inputs.items()}
+    windows = replace(old, model_inputs=inputs, **{name: getattr(old, name)[order] for name in names})
+    return SpanLogits(windows, logits.start[order], logits.end[order])
 
 
 def pairs(spans: SpanDistribution) -> list[tuple[int, int]]:
@@ -277,6 +276,32 @@ def test_uncertainty_and_entropy_equal_the_loops(logits, length, by):
 
 
 @few
+@given(st.integers(1, 14), st.integers(0, 10**6), longest, st.data())
+def test_any_offsets_that_a_tokenizer_may_give_equal_the_loops(words, seed, length, data):
+    """Tokens that share one edge or both, of no width, or blank: whatever runs from left to right."""
+    text = "ab  c " * words
+    logits = plain(text, seed, max_length=24, stride=4)
+    windows = logits.windows
+    N, C = int(windows.context_index.max()) + 1, len(text)
+    edges = st.lists(st.integers(0, C), min_size=N, max_size=N).map(sorted)
+    start = np.array(data.draw(edges))
+    edge = np.stack([start, np.maximum(start, data.draw(edges))], -1)
+    offsets = windows.offsets.copy()
+    offsets[windows.answerable] = edge[windows.context_index[windows.answerable]]
+    logits = SpanLogits(replace(windows, offsets=offsets), logits.start, logits.end)
+    spans = span_distribution(logits, max_answer_length=length)
+    loops = Reference.of(logits, length)
+    assert pairs(spans) == sorted(loops.scores)
+    assert spans.score.tolist() == [loops.scores[s] for s in pairs(spans)]
+
+
+def test_of_equal_copies_the_first_window_is_named():
+    logits = flat(LAMP, max_length=24, stride=8)
+    spans = span_distribution(logits)
+    assert spans.window.tolist() == [Reference.of(logits).windows[s] for s in pairs(spans)]
+
+
+@few
 @given(readings(masked=0.0), longest)
 def test_every_window_alone_equals_the_loops(logits, length):
     alone = window_distributions(logits, max_answer_length=length)
@@ -304,6 +329,14 @@ def test_scores_by_window_equal_the_loops(logits, data):
     copies = [best_copies(logits, w, 10**6).get(span) for w in range(len(logits.windows))]
     assert [None if np.isnan(s) else s for s in found] == [None if c is None else c[0] for c in copies]
     assert np.nanmax(found) >= spans.find(*span).score
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_scores_by_window_know_the_order_of_tokens_that_share_a_character(seed):
+    logits = plain("ada 🙂 kept", seed, "bytes")
+    assert (logits.windows.offsets[0][logits.windows.answerable[0]] == [4, 5]).all(1).sum() == 4
+    score, _, _ = best_copies(logits, 0, 30)[4, 5]
+    assert scores_by_window(logits, CharSpan(4, 5)).tolist() == [score]
 
 
 @few
@@ -440,9 +473,8 @@ def test_logits_are_read_only(name):
 @pytest.mark.parametrize("name", ["score", "window", "token_end"])
 def test_a_distribution_with_arrays_of_different_length_is_refused(name):
     spans = span_distribution(planted_logits("Ada kept it", answer="Ada"))
-    parts = {f.name: getattr(spans, f.name) for f in fields(spans)}
     with pytest.raises(InputError, match=rf"^6 spans cannot have {name} of shape \(5,\)\.$"):
-        SpanDistribution(**{**parts, name: parts[name][:-1]})
+        replace(spans, **{name: getattr(spans, name)[:-1]})
 
 
 # --- top, at, find ----------------------------------------------------------------------------------------------

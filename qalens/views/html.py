@@ -16,7 +16,7 @@ from qalens.views.markup import Html, clip, count, element, join
 from qalens.views.overview import overview_html
 from qalens.views.passage import passage_html
 from qalens.views.ranking import groups, ranking_html, rival
-from qalens.views.strips import axis_html
+from qalens.views.strips import Plot, axis_html
 from qalens.views.verdict import classic_html, head_html, no_answer_html, uncertainty_html
 
 
@@ -62,10 +62,10 @@ def failed_html(failed: FailedReading) -> str:
 
 
 def _given(name: str, value: object) -> Html:
-    # A blank text would leave nothing to see.
-    text = value if isinstance(value, str) and value.strip() else reprlib.repr(value)
+    text = value if isinstance(value, str) else reprlib.repr(value)
     size = f" {count(len(text), 'character')}" if len(text) > 300 else ""
-    words = element("bdi", clip(text, 300), dir="auto")
+    # A blank text would leave nothing to see.
+    words = element("bdi", clip(text, 300), dir="auto") if text.strip() else element("small", "(blank)")
     return join(element("dt", name), element("dd", words, element("small", size)))
 
 
@@ -99,7 +99,7 @@ def _figure(reading: Reading) -> Html:
     if found:
         axis = token_axis(reading)
         scale = stretches(axis)
-        sections += [overview_html(reading, axis, scale), axis_html(reading, axis, scale, other)]
+        sections += [overview_html(reading, axis, scale), axis_html(Plot(reading, axis, scale, other))]
         sections.append(ranking_html(reading, found))
     below = element("div", no_answer_html(reading), uncertainty_html(reading), class_="ql-columns")
     return _root(*sections, below, classic_html(reading), _caption(reading))

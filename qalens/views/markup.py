@@ -167,27 +167,28 @@ def _leading_jamo(before: str, here: str) -> bool:
 def probability(p: float) -> str:
     """A probability with three digits, never rounded to a 0 or 1 that it is not.
 
-    >>> probability(0.9779), probability(0.0002), probability(0.99996), probability(0)
-    ('0.978', '<0.001', '>0.999', '0')
+    >>> probability(0.9779), probability(0.0002), probability(0.99996), probability(1.0)
+    ('0.978', '<0.001', '>0.999', '1')
     """
-    if p in (0, 1):
-        return f"{p:.0f}"
+    # A 0 can only be too small for a float, since every span has some probability.
     if p < 0.0005:
         return "<0.001"
-    return ">0.999" if p >= 0.9995 else f"{p:.3f}"
+    if p < 0.9995:
+        return f"{p:.3f}"
+    return "1" if p == 1 else ">0.999"
 
 
 def percent(p: float) -> str:
     """A probability in per cent with one digit, never rounded to a 0 or 100 that it is not.
 
-    >>> percent(0.9779), percent(1e-9), percent(1 - 1e-9)
-    ('97.8%', '<0.1%', '>99.9%')
+    >>> percent(0.9779), percent(1e-9), percent(1 - 1e-9), percent(1.0)
+    ('97.8%', '<0.1%', '>99.9%', '100%')
     """
-    if p in (0, 1):
-        return f"{p:.0%}"
     if p < 0.0005:
         return "<0.1%"
-    return ">99.9%" if p >= 0.9995 else f"{p:.1%}"
+    if p < 0.9995:
+        return f"{p:.1%}"
+    return "100%" if p == 1 else ">99.9%"
 
 
 def logit(x: float) -> str:

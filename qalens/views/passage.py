@@ -18,10 +18,10 @@ from qalens.views.ranking import Group
 
 _WHOLE = 6_000  # characters that are shown without folding
 _BEFORE, _AFTER = 500, 700  # characters shown around the best span of a longer text
-_AROUND = 150  # and around the best span of another cluster
+_AROUND = 300  # and around the best span of another cluster
 _NEAR = 400  # characters that are not worth a fold
 _KEPT = 200_000  # characters that may stand folded in the page; beyond, only their number is told
-_LOOK_AHEAD = 250  # characters in which a paragraph or sentence may end
+_LOOK_AHEAD = 200  # characters in which a paragraph or sentence may end
 _BORDERS = [re.compile(p) for p in (r"\n\s*", r"[.!?]\s+|[。！？]", r"\s+")]
 _MOST_CLUSTERS = 4
 _LEAST = 0.005  # share of a cluster, given an answer, from which its surroundings are shown
@@ -92,25 +92,26 @@ def shown_ranges(reading: Reading, found: tuple[Group, ...]) -> list[CharSpan]:
     if C <= _WHOLE:
         return [CharSpan(0, C)]
     best = reading.decision.best
-    wanted = (
-        [(0, _BEFORE + _AFTER)] if best is None else [(best.span.start - _BEFORE, best.span.end + _AFTER)]
-    )
+    wanted = [CharSpan(0, _BEFORE + _AFTER)] if best is None else [_around(best.span, _BEFORE, _AFTER)]
     others = (g.best.span for g in found[:_MOST_CLUSTERS] if g.given_answer >= _LEAST)
-    wanted = sorted([*wanted, *((o.start - _AROUND, o.end + _AROUND) for o in others)])
-    ranges: list[list[int]] = []
-    for start, stop in wanted:
+    wanted += [_around(span, _AROUND, _AROUND) for span in others]
+    ranges: list[CharSpan] = []
+    for one in sorted(wanted):
+        start, stop = _cut(reading.context, one.start), _cut(reading.context, min(C, one.end))
         start, stop = start if start > _NEAR else 0, stop if stop < C - _NEAR else C
-        if ranges and start - ranges[-1][1] < _NEAR:
-            ranges[-1][1] = max(ranges[-1][1], stop)
-        else:
-            ranges.append([start, stop])
-    return [CharSpan(_cut(reading.context, a), _cut(reading.context, b)) for a, b in ranges]
+        if ranges and start - ranges[-1].end < _NEAR:
+            last = ranges.pop()
+            start, stop = last.start, max(last.end, stop)
+        ranges.append(CharSpan(start, stop))
+    return ranges
+
+
+def _around(span: CharSpan, before: int, after: int) -> CharSpan:
+    return CharSpan(max(0, span.start - before), span.end + after)
 
 
 def _cut(text: str, place: int) -> int:
-    """A good place to cut from `place` on: before a paragraph, else a sentence, else a word."""
-    if place in (0, len(text)):
-        return place
+    """A good place to cut near `place`: before a paragraph, else a sentence, else a word."""
     for border in _BORDERS:
         if found := border.search(text, place, place + _LOOK_AHEAD):
             return found.end()

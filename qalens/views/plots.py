@@ -133,15 +133,16 @@ def ranked_spans(
     _check_choice("group", group, (None, "overlap", "text"))
     rows = series.span_rows(reading, k, group)
     ax = _axes(ax, 0.7 + 0.26 * max(len(rows), _LEAST_ROWS))
-    places = np.arange(len(rows))
-    for place, row in zip(places, rows, strict=True):
+    for place, row in enumerate(rows):
         strokes.rank_bar(ax, place, row)
     labels = [strokes.rank_label(row, most_columns) for row in rows]
-    ax.set_yticks(places, labels, size="small", **lettering())
+    ax.set_yticks(range(len(rows)), labels, size="small", **lettering())
     ax.set_ylim(max(len(rows), _LEAST_ROWS) - 0.4, -0.6)
     top = max(row.probability for row in rows)
-    ax.set_xlim(0, 1.3 * (top or 1))
-    ax.set_xticks([t for t in MaxNLocator(5).tick_values(0, top or 1) if t <= min(1, 1.1 * (top or 1))])
+    ax.set_xlim(0, 1.3 * top)
+    ax.set_xticks(
+        [t for t in MaxNLocator(5, steps=[1, 2, 5, 10]).tick_values(0, top) if t <= min(1, 1.1 * top)]
+    )
     ax.set_xlabel("probability", size="small", color=strokes.GREY)
     strokes.quiet(ax, left=False)
     return ax
@@ -168,17 +169,13 @@ def no_answer(reading: Reading, *, ax: Axes | None = None) -> Axes:
     low, high = strokes.line_range([decision.margin, decision.threshold, *own])
     ax.set(xlim=(low, high), ylim=(-0.75, 0.75), yticks=[])
     margin, threshold = np.clip([decision.margin, decision.threshold], low, high)
-    for (a, b), colour, hatch in (
-        ((low, threshold), strokes.BLUE, None),
-        ((threshold, high), strokes.ORANGE, "////"),
-    ):
-        ax.barh(0, b - a, left=a, height=0.16, facecolor=colour, edgecolor="white", hatch=hatch, linewidth=0)
+    strokes.decision_line(ax, low, threshold, high)
     ax.vlines(np.clip(own, low, high), 0.1, 0.3, color=strokes.INK, linewidth=1)
     ax.vlines(threshold, -0.3, 0.16, color=strokes.INK, linewidth=2, clip_on=False)
     ax.plot([margin], [0], "o", ms=9, mfc="white", mec=strokes.INK, mew=2, clip_on=False, zorder=5)
     strokes.place_label(ax, margin, 0.3, f"margin {number(decision.margin)}")
     strokes.place_label(ax, threshold, -0.3, f"threshold {number(decision.threshold)}")
-    ax.xaxis.set_major_locator(MaxNLocator(5))
+    ax.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
     ax.set_xlabel("← answer   margin in logits   no answer →", size="small", color=strokes.GREY)
     chance = equation("P(no answer)", reading.no_answer_probability)
     also = f" Ticks: the margin of each of the {len(own)} windows alone." if own else ""
@@ -246,26 +243,18 @@ def overview(
     """
     _check_reading(reading)
     stretch = series.choose_stretch(reading, tokens)
-    figure = Figure(figsize=(7.2, 6.6), layout="constrained")
-    top, bottom = figure.add_gridspec(2, 1, height_ratios=(3.6, 2.4), hspace=0.06)
-    upper = top.subgridspec(2, 2, height_ratios=(1, 1), width_ratios=(1, 0.022), wspace=0.03)
-    lower = bottom.subgridspec(1, 2, width_ratios=(1, 1), wspace=0.08)
-    above = edges(reading, ax=figure.add_subplot(upper[0, 0]), given_answer=given_answer, tokens=tokens)
-    above.set_xlabel("")
-    above.set_title(
-        _said(reading),
-        loc="left",
-        color=strokes.ORANGE if reading.answer is None else strokes.BLUE,
-        **lettering(),
-    )
-    below = figure.add_subplot(upper[1, 0])
+    figure, (above, scale, below, left, right) = _page()
+    edges(reading, ax=above, given_answer=given_answer, tokens=tokens).set_xlabel("")
+    colour = strokes.ORANGE if reading.answer is None else strokes.BLUE
+    above.set_title(_said(reading), loc="left", color=colour, **lettering())
     mesh = strokes.band(below, reading, stretch, given_answer)
-    if mesh is not None:
-        strokes.colour_bar(mesh, given_answer, cax=figure.add_subplot(upper[1, 1]))
+    if mesh is None:
+        scale.remove()
+    else:
+        strokes.colour_bar(mesh, given_answer, cax=scale)
     strokes.frame_tokens(below, stretch)
-    # In a grid of its own the sentence above the line takes no height from the ranking.
-    ranked_spans(reading, k, ax=figure.add_subplot(lower[0]), most_columns=24)
-    no_answer(reading, ax=figure.add_subplot(lower[1].subgridspec(1, 1)[0])).set_ylim(-1.1, 1.1)
+    ranked_spans(reading, k, ax=left, most_columns=24)
+    no_answer(reading, ax=right).set_ylim(-1.1, 1.1)
     figure.suptitle(wrap(shorten(visible(reading.question), 170), 88), x=0.01, ha="left", **lettering())
     return figure
 
@@ -295,6 +284,21 @@ def _axes(ax: Axes | None, height: float) -> Axes:
     if not isinstance(ax, Axes):
         raise InputError(f"ax has to be a matplotlib Axes, as plt.subplots() gives it, but is {ax!r:.80}.")
     return ax
+
+
+def _page() -> tuple[Figure, list[Axes]]:
+    """The overview's figure, and its places: edges, colour bar, map, ranking and decision."""
+    # A notebook shows a figure only once pyplot has met its backend, which this has it do without a figure of its own.
+    plt.draw_if_interactive()
+    figure = Figure(figsize=(7.2, 6.6), layout="constrained")
+    top, bottom = figure.add_gridspec(2, 1, height_ratios=(3.6, 2.4), hspace=0.06)
+    upper = top.subgridspec(2, 2, width_ratios=(1, 0.022), wspace=0.03)
+    lower = bottom.subgridspec(1, 2, wspace=0.08)
+    # In a grid of its own the sentence above the line of the decision takes no height from the ranking.
+    last = lower[1].subgridspec(1, 1)[0]
+    return figure, [
+        figure.add_subplot(place) for place in (upper[0, 0], upper[1, 1], upper[1, 0], lower[0], last)
+    ]
 
 
 def _said(reading: Reading) -> str:

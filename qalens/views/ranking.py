@@ -101,10 +101,10 @@ def rival(reading: Reading, found: tuple[Group, ...]) -> Answer | None:
 
 def ranking_html(reading: Reading, found: tuple[Group, ...]) -> Html:
     """The table of the best spans: a group for each cluster, near-copies small below its best span."""
-    windowed = len(reading.windows) > 1
-    heads = ["span", "all that overlap", "P", "P if answered", "score", "= start + end"]
-    row = [element("th", name, scope="col") for name in heads + ["window"] * windowed]
-    bodies = [_group_rows(reading, group, windowed) for group in found]
+    columns = {"span": None, "all that overlap": None, "P": None, "P if answered": None, "score": None}
+    columns |= {"= start + end": "ql-parts"} | ({"window": None} if len(reading.windows) > 1 else {})
+    row = [element("th", name, scope="col", class_=class_) for name, class_ in columns.items()]
+    bodies = [_group_rows(reading, group, len(columns)) for group in found]
     table = element("table", element("thead", element("tr", *row)), *bodies, class_="ql-spans")
     title = element(
         "div",
@@ -115,17 +115,25 @@ def ranking_html(reading: Reading, found: tuple[Group, ...]) -> Html:
     return element("section", title, table)
 
 
-def _group_rows(reading: Reading, group: Group, windowed: bool) -> Html:
+def _group_rows(reading: Reading, group: Group, columns: int) -> Html:
     taken = reading.answer is not None and reading.answer.span == group.best.span
-    rows = [_row(reading, group, group.best, _mass(group), "ql-taken" if taken else "ql-first")]
-    rows += [_row(reading, group, copy, Html(), "ql-copy") for copy in group.copies]
+    best = element("td", _name(group.best, _LONGEST)), element("td", _mass(group), class_="ql-all")
+    rows = [element("tr", *best, *_numbers(reading, group, group.best), class_="ql-taken" if taken else None)]
+    for copy in group.copies:
+        name = element("td", _name(copy, _LONGEST_COPY), colspan=2)
+        rows.append(element("tr", name, *_numbers(reading, group, copy), class_="ql-copy"))
     if group.hidden:
-        note = f"and {group.hidden:,} more"
-        rows.append(element("tr", element("td", note, colspan=6 + windowed), class_="ql-copy ql-more"))
+        rows.append(
+            element("tr", element("td", f"and {group.hidden:,} more", colspan=columns), class_="ql-copy")
+        )
     return element("tbody", *rows)
 
 
-def _row(reading: Reading, group: Group, answer: Answer, mass: Html, class_: str) -> Html:
+def _name(answer: Answer, width: int) -> Html:
+    return element("bdi", clip_middle(answer.text, width), dir="auto")
+
+
+def _numbers(reading: Reading, group: Group, answer: Answer) -> list[Html]:
     start, end = (
         float(logits[answer.window, token])
         for logits, token in zip((reading.logits.start, reading.logits.end), answer.tokens, strict=True)
@@ -138,11 +146,10 @@ def _row(reading: Reading, group: Group, answer: Answer, mass: Html, class_: str
     }
     if len(reading.windows) > 1:
         numbers["window"] = str(answer.window + 1)
-    cells = [element("td", value, data_label=name) for name, value in numbers.items()]
-    text = element(
-        "bdi", clip_middle(answer.text, _LONGEST_COPY if class_ == "ql-copy" else _LONGEST), dir="auto"
-    )
-    return element("tr", element("td", text), element("td", mass), *cells, class_=class_)
+    return [
+        element("td", value, data_label=name, class_="ql-parts" if name == "start + end" else None)
+        for name, value in numbers.items()
+    ]
 
 
 def _sum(start: float, end: float) -> str:

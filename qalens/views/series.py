@@ -42,7 +42,8 @@ class Stretch:
         if len(self) == self.total:
             named = {0: "the text has no token", 1: "the only token of the text"}
             return named.get(self.total, f"all {self.total:,} tokens of the text")
-        share = f"{100 * self.share:.0f} % of all starts and ends"
+        # Rounded down, so that 100 % means all.
+        share = f"{math.floor(100 * self.share + 1e-9)} % of all starts and ends"
         return f"tokens {self.first:,} to {self.stop - 1:,} of {self.total:,}, with {share}"
 
 

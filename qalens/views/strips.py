@@ -13,6 +13,7 @@ import numpy as np
 
 from qalens.reading import Reading
 from qalens.spans import Answer
+from qalens.text import CharSpan
 from qalens.views.axis import Scale, TokenAxis
 from qalens.views.markup import Html, clip, count, element, join, probability
 
@@ -68,81 +69,97 @@ def shade(p: float) -> str:
     return f"{0.2 + 0.8 * level:.2g}"
 
 
-def axis_html(reading: Reading, axis: TokenAxis, scale: Scale, other: Answer | None) -> Html:
+@dataclass(frozen=True, slots=True, eq=False)
+class Plot:
+    """What a picture of the token axis needs: the reading, its axis, the places, and the strongest span elsewhere."""
+
+    reading: Reading
+    axis: TokenAxis
+    scale: Scale
+    other: Answer | None
+
+    @property
+    def full(self) -> float:
+        """The probability of a bar of full height: a round number, so that a flat distribution is seen too."""
+        highest = max(self.axis.start.max(), self.axis.end.max())
+        return next((p for p in (0.05, 0.1, 0.25, 0.5) if highest <= p), 1.0)
+
+    def text_of(self, token: int) -> str:
+        """The characters of a token, short enough for a label."""
+        start, end = self.axis.offsets[token].tolist()
+        return clip(self.reading.context[start:end], 24)
+
+
+def axis_html(plot: Plot) -> Html:
     """Start and end probability, the best spans by name, and the span map below, all on one axis."""
-    cells = _cells(axis, scale)
-    tags = _span_tags(reading, axis, scale, other)
+    cells = _cells(plot.axis, plot.scale)
+    tags = _span_tags(plot)
     map_top = 2 * _BAR + 12 + len(tags) * _LABEL_ROW + 8
     longest = max([6, *(length for _, length, _, _ in cells)])
     row = max(1.0, min(7.0, round(110 / longest, 1)))
     height = map_top + longest * row + 22
     picture = element(
         "svg",
-        _strip(reading, axis, scale),
+        _bars(plot),
         tag_rows(tags, 2 * _BAR + 8),
-        _map(reading, cells, scale, map_top, row),
-        _rulers(scale, len(axis), map_top, height),
+        _map(plot, cells, map_top, row),
+        _rulers(plot.scale, len(plot.axis), map_top, height),
         height=f"{height:g}",
         width="100%",
         role="img",
-        aria_label=_in_words(reading, axis, other),
+        aria_label=_in_words(plot),
     )
     body = element("div", _gutter(map_top, row, longest, height), picture, class_="ql-axis")
     title = element(
         "div", element("strong", "Where it would start and end"), " if there is an answer", class_="ql-h"
     )
-    return element("section", title, body, _legend())
+    return element("section", title, body, _legend(plot))
 
 
-def _legend() -> Html:
+def _legend(plot: Plot) -> Html:
     swatches = (element("i", style=f"opacity:{shade(p)}", class_="ql-cell") for p in (0.001, 0.01, 0.1, 1))
     scale = element("span", "0.001 ", *swatches, " 1", class_="ql-nobr")
     return element(
         "div",
-        element("span", "bars: probability of the first and the last token"),
+        element("span", f"bars: probability of the first and the last token, full height {plot.full:g}"),
         element("span", "map: one cell for each span, under its first token, ", scale, " (log scale)"),
         class_="ql-legend",
     )
 
 
-def _strip(reading: Reading, axis: TokenAxis, scale: Scale) -> Html:
+def _bars(plot: Plot) -> Html:
     bars = []
-    for values, class_, verb in ((axis.start, "ql-s", "starts"), (axis.end, "ql-e", "ends")):
+    for values, class_, verb in ((plot.axis.start, "ql-s", "starts"), (plot.axis.end, "ql-e", "ends")):
         for token in np.flatnonzero(values >= _FAINTEST).tolist():
-            left = scale.left(token)
+            left, p = plot.scale.left(token), float(values[token])
             if left is not None:
-                bars.append(_bar(reading, axis, token, left, scale.unit, float(values[token]), class_, verb))
+                title = f"“{plot.text_of(token)}” {verb} the answer: {probability(p)}"
+                bars.append(_bar(title, left, plot.scale.unit, p / plot.full, class_))
     return join(*bars)
 
 
-def _bar(
-    reading: Reading, axis: TokenAxis, token: int, left: float, unit: float, p: float, class_: str, verb: str
-) -> Html:
-    start, end = axis.offsets[token].tolist()
-    title = f"“{clip(reading.context[start:end], 24)}” {verb} the answer: {probability(p)}"
-    height = max(1.0, _BAR * p)
-    y = _BAR + 4 - height if class_ == "ql-s" else _BAR + 5
+def _bar(title: str, left: float, unit: float, share: float, class_: str) -> Html:
+    height = max(1.0, _BAR * share)
     return element(
         "rect",
         element("title", title),
         x=per_cent(left + 0.08 * unit),
         width=per_cent(0.84 * unit),
-        y=f"{y:.1f}",
+        y=f"{_BAR + 4 - height if class_ == 'ql-s' else _BAR + 5:.1f}",
         height=f"{height:.1f}",
         class_=class_,
     )
 
 
-def _span_tags(reading: Reading, axis: TokenAxis, scale: Scale, other: Answer | None) -> list[Tag]:
+def _span_tags(plot: Plot) -> list[Tag]:
     tags = []
-    for answer, class_ in ((reading.decision.best, "ql-t-best"), (other, "ql-t-rival")):
+    for answer, class_ in ((plot.reading.decision.best, "ql-t-best"), (plot.other, "ql-t-rival")):
         if answer is None:
             continue
-        first, stop = axis.tokens_of(answer.span.start, answer.span.end)
-        left, right = scale.left(first), scale.left(stop - 1)
+        first, stop = plot.axis.tokens_of(answer.span.start, answer.span.end)
+        left, right = plot.scale.left(first), plot.scale.left(stop - 1)
         if left is not None and right is not None:
-            words = clip(answer.text, _LABEL_WIDTH)
-            tags.append(Tag(left, right + scale.unit, words, class_))
+            tags.append(Tag(left, right + plot.scale.unit, clip(answer.text, _LABEL_WIDTH), class_))
     return tags
 
 
@@ -156,25 +173,22 @@ def _cells(axis: TokenAxis, scale: Scale) -> list[tuple[float, int, float, int]]
     return cells
 
 
-def _map(
-    reading: Reading, cells: list[tuple[float, int, float, int]], scale: Scale, top: float, row: float
-) -> Html:
-    best = reading.decision.best
-    spans = reading.spans
+def _map(plot: Plot, cells: list[tuple[float, int, float, int]], top: float, row: float) -> Html:
+    best, spans = plot.reading.decision.best, plot.reading.spans
     painted = []
     for left, length, p, s in sorted(cells, key=lambda cell: cell[2]):
-        start, end = int(spans.start[s]), int(spans.end[s])
-        is_best = best is not None and (start, end) == (best.span.start, best.span.end)
+        span = CharSpan(int(spans.start[s]), int(spans.end[s]))
+        title = f"“{clip(span.of(plot.reading.context), _TITLE_WIDTH)}” {probability(p)}"
         painted.append(
             element(
                 "rect",
-                element("title", f"“{clip(reading.context[start:end], _TITLE_WIDTH)}” {probability(p)}"),
+                element("title", title),
                 x=per_cent(left),
-                width=per_cent(scale.unit),
+                width=per_cent(plot.scale.unit),
                 y=f"{top + (length - 1) * row:.1f}",
                 height=f"{row:g}",
                 fill_opacity=shade(p),
-                class_="ql-m ql-m-best" if is_best else "ql-m",
+                class_="ql-m ql-m-best" if best is not None and span == best.span else "ql-m",
             )
         )
     return join(*painted)
@@ -220,15 +234,15 @@ def _gutter(map_top: float, row: float, longest: int, height: float) -> Html:
     )
 
 
-def _in_words(reading: Reading, axis: TokenAxis, other: Answer | None) -> str:
+def _in_words(plot: Plot) -> str:
     """The facts of the picture for those who do not see it."""
-    words = [f"Start and end probability over {count(len(axis), 'token')}, given that there is an answer."]
-    for values, verb in ((axis.start, "starts"), (axis.end, "ends")):
-        start, end = axis.offsets[int(values.argmax())].tolist()
-        text = clip(reading.context[start:end], 24)
-        words.append(f"It most likely {verb} with “{text}”, probability {probability(float(values.max()))}.")
-    if reading.decision.best is not None:
-        words.append(f"Best span: “{clip(reading.decision.best.text, _TITLE_WIDTH)}”.")
-    if other is not None:
-        words.append(f"Strongest span elsewhere: “{clip(other.text, _TITLE_WIDTH)}”.")
+    words = [
+        f"Start and end probability over {count(len(plot.axis), 'token')}, given that there is an answer."
+    ]
+    for values, verb in ((plot.axis.start, "starts"), (plot.axis.end, "ends")):
+        text, p = plot.text_of(int(values.argmax())), float(values.max())
+        words.append(f"It most likely {verb} with “{text}”, probability {probability(p)}.")
+    for answer, name in ((plot.reading.decision.best, "Best span"), (plot.other, "Strongest span elsewhere")):
+        if answer is not None:
+            words.append(f"{name}: “{clip(answer.text, _TITLE_WIDTH)}”.")
     return " ".join(words)

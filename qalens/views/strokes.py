@@ -256,6 +256,15 @@ def columns_across(ax: Axes) -> int:
     return max(20, int(_points_across(ax) / (0.6 * _small())))
 
 
+def decision_line(ax: Axes, low: float, threshold: float, high: float) -> None:
+    """Solid blue up to the threshold, striped orange from it on."""
+    for left, right, colour, hatch in ((low, threshold, BLUE, None), (threshold, high, ORANGE, "////")):
+        width = right - left
+        ax.barh(
+            0, width, left=left, height=0.16, facecolor=colour, edgecolor="white", hatch=hatch, linewidth=0
+        )
+
+
 def line_range(values: list[float]) -> tuple[float, float]:
     """Ends of a line that holds all values that are finite, with room on both sides for those that are not."""
     finite = [v for v in values if math.isfinite(v)] or [0.0]

@@ -389,7 +389,7 @@ class TestLongTexts:
         assert "tokens 5 to 44 of" in ax.get_xlabel()
 
     def test_the_overview_shows_it_on_both_axes(self):
-        above, below = plots.overview(long_reading(), tokens=(5, 44)).axes[:2]
+        above, _, below = plots.overview(long_reading(), tokens=(5, 44)).axes[:3]
         assert above.get_xlim() == below.get_xlim() == (4.5, 44.5)
 
     @pytest.mark.parametrize("tokens", [(5, 4), (-1, 4), (0, 10_000), (0.5, 4), 7, "ab", (1, 2, 3)])

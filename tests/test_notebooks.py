@@ -1,0 +1,52 @@
+"""The notebooks are kept executed and light; `pytest --nbmake notebooks` executes them again."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
+MACHINE_PATH = re.compile(r"(?:^|[\s'\"(])(/(?:home|root|tmp|Users|work|opt)/|[A-Z]:\\\\)")
+
+
+def test_there_are_notebooks():
+    assert NOTEBOOKS
+
+
+@pytest.fixture(params=NOTEBOOKS, ids=lambda path: path.stem)
+def path(request):
+    return request.param
+
+
+def cells(path, kind):
+    return [cell for cell in json.loads(path.read_text("utf-8"))["cells"] if cell["cell_type"] == kind]
+
+
+def test_begins_with_the_question_that_it_answers(path):
+    heading = cells(path, "markdown")[0]["source"][0]
+    assert heading.startswith("# ")
+    assert heading.strip().endswith("?")
+
+
+def test_is_executed_from_top_to_bottom_without_an_error(path):
+    code = cells(path, "code")
+    assert [cell["execution_count"] for cell in code] == list(range(1, len(code) + 1))
+    assert not [out for cell in code for out in cell["outputs"] if out["output_type"] == "error"]
+
+
+def test_uses_the_public_names_only(path):
+    source = "\n".join("".join(cell["source"]) for cell in cells(path, "code"))
+    assert not re.findall(r"(?:\bimport\s+_|\.)_[a-z]\w*", source)
+
+
+def test_is_light_and_holds_no_path_of_a_machine(path):
+    text = path.read_text("utf-8")
+    assert len(text) < 1_000_000
+    assert not MACHINE_PATH.findall(text)
+
+
+def test_ends_with_exercises(path):
+    assert cells(path, "markdown")[-1]["source"][0].startswith("## Try it yourself")
