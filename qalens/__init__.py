@@ -57,7 +57,33 @@ _MODULES = {
 }
 
 __version__ = "0.1.0"
-__all__ = [*_HOME, *_MODULES]  # pyright: ignore[reportUnsupportedDunderAll]
+__all__ = [
+    "Answer",
+    "CharSpan",
+    "Decision",
+    "Example",
+    "FailedReading",
+    "InputError",
+    "MissingExtraError",
+    "ModelError",
+    "QalensError",
+    "Reader",
+    "Reading",
+    "SpanDistribution",
+    "SpanLogits",
+    "decision",
+    "errors",
+    "load",
+    "model",
+    "plots",
+    "reader",
+    "reading",
+    "spans",
+    "testing",
+    "text",
+    "views",
+    "windows",
+]
 
 
 def __getattr__(name: str) -> Any:

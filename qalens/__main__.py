@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import logging
 import sys
 from pathlib import Path
 
@@ -60,7 +59,6 @@ def _parser() -> argparse.ArgumentParser:
 
 def _read(options: argparse.Namespace) -> None:
     context = _context(options.context)
-    _be_quiet()
     import qalens
     from qalens.views.html import reading_page
     from qalens.views.text import reading_text
@@ -97,15 +95,6 @@ def _is_file(given: str) -> bool:
         return Path(given).is_file()
     except (OSError, ValueError):  # a text is often too long for a file name, or holds NUL
         return False
-
-
-def _be_quiet() -> None:
-    """Keep the progress bars and reports of the libraries underneath out of the output."""
-    import transformers
-
-    transformers.utils.logging.disable_progress_bar()
-    transformers.utils.logging.set_verbosity_error()
-    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
 
 
 if __name__ == "__main__":

@@ -243,14 +243,15 @@ def load_checkpoint(
     # Custom code of a checkpoint is never run: trust_remote_code stays False whatever its files say.
     options: dict[str, Any] = {"revision": revision, "trust_remote_code": False}
     try:
-        tokenizer = transformers.AutoTokenizer.from_pretrained(source, **options)
-        module, report = transformers.AutoModelForQuestionAnswering.from_pretrained(
-            source,
-            **options,
-            dtype=torch.float32,
-            use_safetensors=weights == "safetensors",
-            output_loading_info=True,
-        )
+        with _quiet():
+            tokenizer = transformers.AutoTokenizer.from_pretrained(source, **options)
+            module, report = transformers.AutoModelForQuestionAnswering.from_pretrained(
+                source,
+                **options,
+                dtype=torch.float32,
+                use_safetensors=weights == "safetensors",
+                output_loading_info=True,
+            )
     except _LOADING_FAULTS as error:
         raise _loading_error(shown, source, weights, error) from error
     _check_vocabulary(tokenizer, shown)
@@ -271,6 +272,21 @@ def _check_vocabulary(tokenizer: Any, shown: str) -> None:
             f"{shown} comes without a tokenizer: its vocabulary holds special tokens alone. Save the tokenizer that the "
             "model was trained with beside its weights: tokenizer.save_pretrained(folder)."
         )
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Loading without transformers' bar and report: what matters in them becomes an error of ours."""
+    logs = transformers.utils.logging
+    shown, level = logs.is_progress_bar_enabled(), logs.get_verbosity()
+    logs.disable_progress_bar()
+    logs.set_verbosity_error()
+    try:
+        yield
+    finally:
+        logs.set_verbosity(level)
+        if shown:
+            logs.enable_progress_bar()
 
 
 def _source(name: str | Path | None) -> str:

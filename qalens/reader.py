@@ -5,7 +5,8 @@ from __future__ import annotations
 import itertools
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+import time
+from collections.abc import Iterable, Iterator, Sequence, Sized
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -29,6 +30,7 @@ from qalens.windows import DEFAULT_MAX_LENGTH, PairTokenizer, Windows, check_geo
 
 # Windows that wait for their batch. More sorts better and holds more; 256 pad 2 % on SQuAD paragraphs.
 _CHUNK_WINDOWS = 256
+_SECONDS_BEFORE_BAR = 2.0
 
 
 def load(
@@ -163,11 +165,8 @@ class Reader:
         >>> [reading.error is None for reading in reader.read_many(pairs)]
         [True, False]
         """
-        from tqdm.auto import tqdm
-
-        total = len(items) if hasattr(items, "__len__") else None  # pyright: ignore[reportArgumentType]
-        bar = tqdm(total=total, unit="question", disable=progress is False, delay=0 if progress else 2)
-        with bar:
+        total = len(items) if isinstance(items, Sized) else None
+        with _Bar(total, progress) as bar:
             for chunk in _chunks(map(self._prepare, items)):
                 for reading in self._read_chunk(chunk):
                     bar.update()
@@ -294,6 +293,31 @@ class _Prepared:
 
     example: Example
     windows: Windows
+
+
+class _Bar:
+    """A progress bar that is only made when it is shown: a hidden one leaves an empty widget in a notebook."""
+
+    def __init__(self, total: int | None, show: bool | None):
+        self._total, self._show = total, show
+        self._began, self._done, self._bar = time.monotonic(), 0, None
+
+    def __enter__(self) -> _Bar:
+        return self
+
+    def update(self) -> None:
+        self._done += 1
+        late = time.monotonic() - self._began > _SECONDS_BEFORE_BAR
+        if self._bar is not None:
+            self._bar.update()
+        elif self._show or (self._show is None and late):
+            from tqdm.auto import tqdm
+
+            self._bar = tqdm(total=self._total, initial=self._done, unit=" questions")
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar is not None:
+            self._bar.close()
 
 
 def _chunks(items: Iterable[_Prepared | FailedReading]) -> Iterator[list[_Prepared | FailedReading]]:

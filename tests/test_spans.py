@@ -166,6 +166,14 @@ def shifted(logits: SpanLogits, by_start: float, by_end: float) -> SpanLogits:
     return SpanLogits(logits.windows, logits.start + np.float32(by_start), logits.end + np.float32(by_end))
 
 
+def with_offsets(logits: SpanLogits, edges: np.ndarray) -> SpanLogits:
+    """The same logits where the tokens of the context have the offsets `edges` (N, 2)."""
+    windows = logits.windows
+    offsets = windows.offsets.copy()
+    offsets[windows.answerable] = edges[windows.context_index[windows.answerable]]
+    return SpanLogits(replace(windows, offsets=offsets), logits.start, logits.end)
+
+
 def permuted(logits: SpanLogits, order: list[int]) -> SpanLogits:
     """The same windows in another order."""
     old = logits.windows
@@ -286,11 +294,26 @@ def test_any_offsets_that_a_tokenizer_may_give_equal_the_loops(words, seed, leng
     edges = st.lists(st.integers(0, C), min_size=N, max_size=N).map(sorted)
     start = np.array(data.draw(edges))
     edge = np.stack([start, np.maximum(start, data.draw(edges))], -1)
-    offsets = windows.offsets.copy()
-    offsets[windows.answerable] = edge[windows.context_index[windows.answerable]]
-    logits = SpanLogits(replace(windows, offsets=offsets), logits.start, logits.end)
+    logits = with_offsets(logits, edge)
     spans = span_distribution(logits, max_answer_length=length)
     loops = Reference.of(logits, length)
+    assert pairs(spans) == sorted(loops.scores)
+    assert spans.score.tolist() == [loops.scores[s] for s in pairs(spans)]
+
+
+@pytest.mark.parametrize(
+    "edges",
+    [
+        pytest.param([(0, 1), (1, 3), (2, 3), (3, 4), (4, 5)], id="one end for two tokens"),
+        pytest.param([(0, 1), (1, 2), (1, 3), (3, 4), (4, 5)], id="one start for two tokens"),
+        pytest.param([(0, 0), (1, 1), (2, 2), (3, 4), (4, 5)], id="tokens of no width"),
+        pytest.param([(0, 1), (1, 2), (2, 3), (3, 4), (4, 5)], id="plain"),
+    ],
+)
+@pytest.mark.parametrize("seed", range(5))
+def test_odd_edges_give_every_span_once_with_its_best_score(edges, seed):
+    logits = with_offsets(plain("abcde", seed), np.array(edges))
+    spans, loops = span_distribution(logits), Reference.of(logits)
     assert pairs(spans) == sorted(loops.scores)
     assert spans.score.tolist() == [loops.scores[s] for s in pairs(spans)]
 

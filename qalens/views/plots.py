@@ -176,7 +176,7 @@ def no_answer(reading: Reading, *, ax: Axes | None = None) -> Axes:
     strokes.place_label(ax, margin, 0.3, f"margin {number(decision.margin)}")
     strokes.place_label(ax, threshold, -0.3, f"threshold {number(decision.threshold)}")
     ax.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
-    ax.set_xlabel("← answer   margin in logits   no answer →", size="small", color=strokes.GREY)
+    ax.set_xlabel("← answer  margin, logits  no answer →", size="small", color=strokes.GREY)
     chance = equation("P(no answer)", reading.no_answer_probability)
     also = f" Ticks: the margin of each of the {len(own)} windows alone." if own else ""
     sentence = wrap(series.verdict(reading) + also, strokes.columns_across(ax))

@@ -26,7 +26,11 @@ def reading_text(reading: Reading, *, k: int = 5, width: int = 88) -> str:
     margin         -24.00   = null score 0.00 − best span 24.00, in logits
     threshold        0.00   the margin is not above it, so the best span is the answer
     """
-    lines = [f"question   {_cut(reading.question, width - 11)}", f"answer     {_said(reading, width - 11)}", ""]
+    lines = [
+        f"question   {_cut(reading.question, width - 11)}",
+        f"answer     {_said(reading, width - 11)}",
+        "",
+    ]
     best = reading.spans.top(k)
     if best:
         column = width - 42
@@ -53,8 +57,14 @@ def _row(reading: Reading, n: int, answer: Answer, column: int) -> str:
 def _decision(reading: Reading) -> list[str]:
     best, spans = reading.decision.best, reading.spans
     if best is None:
-        return [f"P(no answer)   {spans.null_probability:6.3f}   the text has no token that could be an answer"]
-    taken = "not above it, so the best span is the answer" if reading.answer else "above it, so there is no answer"
+        return [
+            f"P(no answer)   {spans.null_probability:6.3f}   the text has no token that could be an answer"
+        ]
+    taken = (
+        "not above it, so the best span is the answer"
+        if reading.answer
+        else "above it, so there is no answer"
+    )
     return [
         f"P(no answer)   {spans.null_probability:6.3f}",
         f"margin         {reading.margin:6.2f}   = null score {spans.null_score:.2f} − best span {best.score:.2f}, "

@@ -1,6 +1,6 @@
 """Measure a checkpoint: SQuAD 2.0 figures at threshold 0, and the plain questions of this folder.
 
-    python recipes/minilm_squad2/evaluate.py --model DIR --validation FILE [--json FILE]
+python recipes/minilm_squad2/evaluate.py --model DIR --validation FILE [--json FILE]
 """
 
 from __future__ import annotations
