@@ -14,7 +14,7 @@ from qalens.text import Example
 from qalens.windows import make_windows
 
 _SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-_WORDS = "a ada and answer by did for in is it keep kept lamp of on room text the to was what when where who why".split()  # noqa: SIM905
+_WORDS = "a ada and answer by did for in is it keep kept lamp of on room text the to was what when where who why".split()
 _LETTERS = [chr(c) for c in range(33, 127) if not chr(c).isupper()]
 
 

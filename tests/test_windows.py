@@ -269,6 +269,12 @@ def test_a_special_token_that_is_typed_is_text(name, typed):
     assert covered >= {c for c, letter in enumerate(context) if letter != " "}
 
 
+def test_a_special_token_that_is_typed_is_spelt_like_any_word():
+    windows = make_windows(TOY, "[CLS]", "a[SEP] lamp")
+    assert windows.tokens[0, windows.role[0] == Role.QUESTION].tolist() == ["[", "c", "##l", "##s", "]"]
+    assert windows.tokens[0, windows.answerable[0]].tolist() == ["a", "[", "s", "##e", "##p", "]", "lamp"]
+
+
 @EVERY_TOKENIZER
 def test_making_windows_leaves_the_tokenizer_as_it_was(name):
     tokenizer = TOKENIZERS[name]()

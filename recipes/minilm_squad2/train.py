@@ -5,7 +5,7 @@ them by rule, and the real unanswerable ones, on texts cropped to whole sentence
 SQuAD 2.0: whole paragraphs, its real questions twice, and enough of the first mixture to keep the model
 willing to answer. What is kept is a running average of the second phase's weights.
 
-    python recipes/minilm_squad2/train.py --answerable FILE [FILE ...] --squad2 FILE --validation FILE --out DIR
+    python recipes/minilm_squad2/train.py --answerable FILE [FILE ...] --squad2 FILE --out DIR
 """
 
 from __future__ import annotations
@@ -24,7 +24,6 @@ import torch
 import torch.nn.functional as F
 from tokenizers import Tokenizer
 from transformers import AttentionInterface, BertForQuestionAnswering, BertTokenizerFast
-
 from unanswerable import (
     Paragraphs,
     Question,
@@ -103,7 +102,7 @@ def crop(question: Question, words: int, rng: random.Random) -> Question:
 class Encoded:
     """One example as token ids, segment ids and the target distribution over (start, end) tokens."""
 
-    __slots__ = ("ids", "segments", "starts", "ends")
+    __slots__ = ("ends", "ids", "segments", "starts")
 
     def __init__(self, encoding, golds):
         self.ids, self.segments = encoding.ids, encoding.type_ids

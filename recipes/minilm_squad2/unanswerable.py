@@ -20,6 +20,7 @@ import re
 import string
 from collections import Counter, defaultdict
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 
 @dataclass(frozen=True)
@@ -85,15 +86,17 @@ _NAME = re.compile(r"(?<!^)(?<![.?!] )\b[A-Z][\w'-]+(?: [A-Z][\w'-]+)*")
 _WORD = re.compile(r"\w+")
 _SENTENCE_END = re.compile(r"(?<=[.!?])[\"')\]]*\s+(?=[\"'(\[]*[A-Z0-9])|\n+")
 _STOP = frozenset(
-    "a an the of in on at to for from by with and or is are was were be been being did do does has have had it its "
-    "this that these those what which who whom whose when where why how many much as not no can could will would".split()
+    """
+    a an the of in on at to for from by with and or is are was were be been being did do does has have had it its this
+    that these those what which who whom whose when where why how many much as not no can could will would
+    """.split()
 )
 
 
 def sentences(text: str) -> list[tuple[int, int]]:
     """Character ranges of the sentences of a text; together they cover all of it."""
     edges = [0, *(m.end() for m in _SENTENCE_END.finditer(text)), len(text)]
-    return [(a, b) for a, b in zip(edges, edges[1:], strict=False) if a < b]
+    return [(a, b) for a, b in pairwise(edges) if a < b]
 
 
 def plain(text: str) -> str:
