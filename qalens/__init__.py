@@ -17,7 +17,19 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from qalens import decision, errors, model, reader, reading, spans, testing, text, views, windows
+    from qalens import (
+        by_window,
+        decision,
+        errors,
+        model,
+        reader,
+        reading,
+        spans,
+        testing,
+        text,
+        views,
+        windows,
+    )
     from qalens.decision import Decision
     from qalens.errors import InputError, MissingExtraError, ModelError, QalensError
     from qalens.reader import Reader, load
@@ -43,6 +55,7 @@ _HOME = {
     "MissingExtraError": "errors",
 }
 _MODULES = {
+    "by_window": "by_window",
     "decision": "decision",
     "errors": "errors",
     "model": "model",
@@ -71,6 +84,7 @@ __all__ = [
     "Reading",
     "SpanDistribution",
     "SpanLogits",
+    "by_window",
     "decision",
     "errors",
     "load",

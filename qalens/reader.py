@@ -216,6 +216,8 @@ class Reader:
     def with_options(self, **options: Any) -> Reader:
         """The same model and tokenizer with some options of `Reader` changed; this reader stays as it is.
 
+        A new `max_length` without a `stride` takes the default stride for that length.
+
         >>> from qalens.testing import toy_model, toy_tokenizer
         >>> Reader(toy_model(), toy_tokenizer()).with_options(threshold=-1.5).threshold
         -1.5
@@ -238,19 +240,19 @@ class Reader:
 
     def _prepare(self, given: Any) -> _Prepared | FailedReading:
         """Windows of one item, or why there are none; nothing has gone through the model yet."""
+        example = given
         try:
             example = _as_example(given)
-            free = _free_memory() if self.max_memory is None else self.max_memory
             windows = make_windows(
                 self._pair,
                 example.question,
                 example.context,
                 max_length=self.max_length,
                 stride=self.stride,
-                max_memory=free,
+                max_memory=_free_memory() if self.max_memory is None else self.max_memory,
             )
         except QalensError as error:
-            return FailedReading(given, error)
+            return FailedReading(example, error)
         return _Prepared(example, windows)
 
     def _read_chunk(self, chunk: list[_Prepared | FailedReading]) -> Iterator[Reading | FailedReading]:

@@ -107,7 +107,7 @@ class Reading:
 class FailedReading:
     """What stands in the place of a reading that could not be made: the reason, and what was given.
 
-    `answer` is None as in a reading without an answer; `error` tells the two apart.
+    `given` is the `Example`, or the item itself where it was no question and text.     `answer` is None as in a reading without an answer; `error` tells the two apart.
     """
 
     given: Any

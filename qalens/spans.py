@@ -5,7 +5,7 @@ context and it has at most L tokens. The copies of one character span that sever
 maximum. No answer has the null score n, start + end at the null token, the smallest over the windows as in the
 SQuAD 2.0 scripts. All of them share one normaliser: Z = exp(n) + Σ exp(z), P(span) = exp(z) / Z, P(∅) = exp(n) / Z.
 
-Sharing one normaliser across windows is a modelling choice; `window_distributions` gives each window its own.
+Sharing one normaliser across windows is a modelling choice; `by_window.window_distributions` gives each window its own.
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ from __future__ import annotations
 import math
 import re
 import string
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -21,12 +23,22 @@ from numpy.typing import NDArray
 
 from qalens.errors import InputError, ModelError
 from qalens.text import CharSpan
-from qalens.windows import Windows
+from qalens.windows import Windows, context_runs, token_range, trimmed_edges
 
 DEFAULT_MAX_ANSWER_LENGTH = 30
 NullRule = Literal["min", "mean", "max"]
 _NULL_RULES = {"min": np.min, "mean": np.mean, "max": np.max}
-_BLANK = re.compile(r"\s")
+# What is worked on at a time where a text is long: what is held beside the result stays small.
+_BLOCK_TOKENS = 4096
+_BLOCK_SPANS = 1 << 18
+_FIELDS = {
+    "start": np.int64,
+    "end": np.int64,
+    "score": np.float64,
+    "window": np.int32,
+    "token_start": np.int32,
+    "token_end": np.int32,
+}
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
 _PUNCTUATION = str.maketrans("", "", string.punctuation)
 
@@ -57,8 +69,8 @@ class SpanLogits:
                 w, t = np.argwhere(bad)[0]
                 raise ModelError(
                     f"The model gave {logits[w, t]} as {name} logit of token {t} in window {w} "
-                    f"({bad.sum()} such values); no probability can be told from that. Half precision often overflows: "
-                    'try dtype="float32".'
+                    f"({bad.sum()} such values); no probability can be told from that. In half precision that is often an "
+                    'overflow, and dtype="float32" avoids it.'
                 )
             logits.flags.writeable = False
 
@@ -192,12 +204,7 @@ class SpanDistribution:
         ['Ada']
         """
         _check_count(k, "top", "spans")
-        S = len(self)
-        candidates = np.arange(S)
-        if k < S:
-            # All that tie with the k-th stay in, so that which of them is kept does not depend on the partition.
-            worst = np.partition(self.score, S - k)[S - k] if k else math.inf
-            candidates = np.flatnonzero(self.score >= worst)
+        candidates = _best_places(k, self.score)
         order = candidates[np.argsort(-self.score[candidates], kind="stable")][:k]
         return tuple(self.at(int(s)) for s in order)
 
@@ -342,6 +349,26 @@ class SpanDistribution:
         return f"SpanDistribution({len(self):,} spans, P(no answer) = {self.null_probability:.3f})"
 
 
+def _best_places(k: int, score: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Indices of the `k` largest values in their order; of equal ones the first."""
+    blocks = range(0, len(score), _BLOCK_SPANS)
+    some = [at + _largest(k, score[at : at + _BLOCK_SPANS]) for at in blocks]
+    found = np.concatenate([*some, np.zeros(0, np.int64)])
+    return found[_largest(k, score[found])]
+
+
+def _largest(k: int, values: NDArray[np.float64]) -> NDArray[np.int64]:
+    n = len(values)
+    if k >= n:
+        return np.arange(n)
+    if not k:
+        return np.zeros(0, np.int64)
+    last = np.partition(values, n - k)[n - k]
+    above = np.flatnonzero(values > last)
+    ties = np.flatnonzero(values == last)[: k - len(above)]
+    return np.sort(np.concatenate([above, ties]))
+
+
 def _check_count(k: int, method: str, things: str) -> None:
     if k < 0:
         raise InputError(f"{method} needs a number of {things} from 0 on, but got {k}.")
@@ -381,7 +408,7 @@ def span_distribution(
     check_span_options(max_answer_length, null)
     null_scores = logits.null_scores
     null_score = float(_NULL_RULES[null](null_scores))
-    fields = _character_spans(logits.windows, *_best_copies(logits, max_answer_length))
+    fields = _legal_spans(logits, max_answer_length)
     log_normalizer = float(np.logaddexp(null_score, _log_sum_exp(fields["score"])))
     if log_normalizer == -math.inf:
         raise ModelError(
@@ -406,43 +433,70 @@ def check_span_options(max_answer_length: int, null: NullRule) -> None:
         raise InputError(f'null has to be "min", "mean" or "max", but is {null!r}.')
 
 
-def _context_runs(windows: Windows) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """For each window: the place of its first context token, that token's number in the text, and how many follow."""
-    inside = windows.answerable
-    first = inside.argmax(1)
-    return first, windows.context_index[np.arange(len(windows)), first], inside.sum(1)
+def _legal_spans(logits: SpanLogits, L: int) -> dict[str, NDArray]:
+    """The (S,) arrays of the distinct character spans, block by block, so that little is held beside them."""
+    windows = logits.windows
+    low, N = token_range(windows)
+    L = max(1, min(L, N))
+    begin, finish = trimmed_edges(windows, low, N)
+    most = _most_spans(windows, low, N, L)
+    whole = {name: np.empty(most, dtype) for name, dtype in _FIELDS.items()}
+    S = 0
+    for first, last in _blocks(begin):
+        band, window = _best_copies(logits, low + first, low + last, L)
+        part = _character_spans(windows, band, window, first, begin, finish)
+        n = len(part["start"])
+        for name, array in whole.items():
+            array[S : S + n] = part[name]
+        S += n
+    return {name: array[:S] for name, array in whole.items()}
 
 
-def _token_range(windows: Windows) -> tuple[int, int]:
-    """The number of the first token of the text that the windows hold, and how many from there to the last."""
-    seen = windows.context_index[windows.answerable]
-    return (int(seen.min()), int(seen.max() - seen.min()) + 1) if len(seen) else (0, 0)
+def _most_spans(windows: Windows, low: int, N: int, L: int) -> int:
+    """How many token spans the windows hold, each counted once."""
+    reach = np.zeros(N, np.int64)
+    _, number, count = context_runs(windows)
+    for at, n in zip((number - low).tolist(), count.tolist(), strict=True):
+        if n:
+            np.maximum(reach[at : at + n], np.arange(n, 0, -1), out=reach[at : at + n])
+    return int(np.minimum(reach, L).sum())
 
 
-def _best_copies(logits: SpanLogits, L: int) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
-    """(N, L) for the N tokens that are seen: score of the span that starts there with so many more tokens, its window.
+def _blocks(begin: NDArray[np.int64]) -> Iterable[tuple[int, int]]:
+    """Runs of tokens to work on at a time, cut only where a token begins at a new character.
+
+    Then all copies of one character span stand in one block. Tokens that go backwards stay in one block.
+    """
+    N = len(begin)
+    if (np.diff(begin) < 0).any():
+        return [(0, N)]
+    fresh = np.flatnonzero(np.diff(begin, prepend=-1) > 0)
+    cuts = [0]
+    while cuts[-1] < N:
+        k = np.searchsorted(fresh, cuts[-1] + _BLOCK_TOKENS)
+        cuts.append(int(fresh[k]) if k < len(fresh) else N)
+    return pairwise(cuts)
+
+
+def _best_copies(
+    logits: SpanLogits, first: int, last: int, L: int
+) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
+    """Two arrays (last - first, L): score of the span that starts at a token with so many more, and its window.
 
     The maximum over the windows that hold the span; -inf where none does. Equal copies: the first window.
     """
-    first, number, count = _context_runs(logits.windows)
-    low, N = _token_range(logits.windows)
-    L = max(1, min(L, N))
-    band = np.full((N, L), -np.inf)
-    window = np.zeros((N, L), np.int32)
-    for w in range(len(logits.windows)):
-        n = int(count[w])
-        run = slice(first[w], first[w] + n)
-        if not n:
-            continue
-        ends = np.full(n + L - 1, -np.inf)
-        ends[:n] = logits.end[w, run]
-        score = logits.start[w, run, None].astype(np.float64) + np.lib.stride_tricks.sliding_window_view(
-            ends, L
-        )
-        here = slice(number[w] - low, number[w] - low + n)
-        if w == 0:
-            band[here] = score
-            continue
+    place, number, count = context_runs(logits.windows)
+    band = np.full((last - first, L), -np.inf)
+    window = np.zeros((last - first, L), np.int32)
+    for w in np.flatnonzero((number < last) & (number + count > first)):
+        a, b = max(first, int(number[w])), min(last, int(number[w] + count[w]))
+        shift = int(place[w] - number[w])
+        behind = min(b + L - 1, int(number[w] + count[w]))
+        ends = np.full(b - a + L - 1, -np.inf)
+        ends[: behind - a] = logits.end[w, a + shift : behind + shift]
+        starts = logits.start[w, a + shift : b + shift, None].astype(np.float64)
+        score = starts + np.lib.stride_tricks.sliding_window_view(ends, L)
+        here = slice(a - first, b - first)
         better = score > band[here]
         np.copyto(band[here], score, where=better)
         np.copyto(window[here], w, where=better)
@@ -450,188 +504,44 @@ def _best_copies(logits: SpanLogits, L: int) -> tuple[NDArray[np.float64], NDArr
 
 
 def _character_spans(
-    windows: Windows, band: NDArray[np.float64], window: NDArray[np.int32]
+    windows: Windows,
+    band: NDArray[np.float64],
+    window: NDArray[np.int32],
+    first: int,
+    begin: NDArray[np.int64],
+    finish: NDArray[np.int64],
 ) -> dict[str, NDArray]:
-    """The (S,) arrays of the distinct character spans behind a band of token spans."""
-    low, N = _token_range(windows)
-    begin, finish = _trimmed_edges(windows, low, N)
-    i, length = np.nonzero(band > -np.inf)
+    """The distinct character spans behind a band of token spans whose first row is the seen token `first`."""
+    row, length = np.nonzero(band > -np.inf)
+    i, score, where = row + first, band[row, length], window[row, length]
     j = i + length
-    start, end = begin[i], finish[j]
-    score, where = band[i, length], window[i, length]
-    unique_edges = bool((np.diff(begin) > 0).all() and (np.diff(finish) > 0).all() and (begin < finish).all())
-    if not unique_edges:
-        keep = _best_of_equal(start, end, score, len(windows.context))
-        i, j, start, end = (a[keep] for a in (i, j, start, end))
-        score, where = score[keep], where[keep]
-    first, number, _ = _context_runs(windows)
-    shift = (number - first - low)[where]
+    keep = _best_of_equal(begin[i], finish[j], score, len(windows.context))
+    if keep is not None:
+        i, j, score, where = i[keep], j[keep], score[keep], where[keep]
+    place, number, _ = context_runs(windows)
+    shift = (place - number)[where] + token_range(windows)[0]
     return {
-        "start": start,
-        "end": end,
+        "start": begin[i],
+        "end": finish[j],
         "score": score,
         "window": where,
-        "token_start": (i - shift).astype(np.int32),
-        "token_end": (j - shift).astype(np.int32),
+        "token_start": i + shift,
+        "token_end": j + shift,
     }
 
 
-def _trimmed_edges(windows: Windows, low: int, N: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """(N,) each, for the tokens from number `low` on: where they begin and finish without the blanks at their edges."""
-    offsets = np.zeros((N, 2), np.int64)
-    inside = windows.answerable
-    offsets[windows.context_index[inside] - low] = windows.offsets[inside]
-    if not N:
-        return offsets[:, 0], offsets[:, 1]
-    left, right = int(offsets[:, 0].min()), int(offsets[:, 1].max())
-    blanks = [m.start() - left for m in _BLANK.finditer(windows.context, left, right)]
-    solid = np.delete(np.arange(left, right), np.array(blanks, np.int64))
-    # The first character not blank from here on, and one past the last before here.
-    begin = np.append(solid, right)[np.searchsorted(solid, offsets[:, 0])]
-    finish = np.append(left, solid + 1)[np.searchsorted(solid, offsets[:, 1])]
-    return begin, finish
+def _best_of_equal(start: NDArray, end: NDArray, score: NDArray, C: int) -> NDArray[np.int64] | None:
+    """Indices of the best copy of each distinct, non-empty character span, sorted by start, then end.
 
-
-def _best_of_equal(start: NDArray, end: NDArray, score: NDArray, C: int) -> NDArray[np.int64]:
-    """Indices of the best copy of each distinct, non-empty character span, sorted by start, then end."""
+    None where they are all of that kind already, as with tokenizers that cut a text at characters.
+    """
+    key = start * (C + 1) + end
+    if (np.diff(key) > 0).all() and (start < end).all():
+        return None
     kept = np.flatnonzero(start < end)
-    key = start[kept] * (C + 1) + end[kept]
-    order = np.lexsort((-score[kept], key))
-    kept, key = kept[order], key[order]
-    return kept[np.concatenate([[True], key[1:] != key[:-1]])] if len(kept) else kept
-
-
-def window_distributions(
-    logits: SpanLogits, *, max_answer_length: int = DEFAULT_MAX_ANSWER_LENGTH
-) -> tuple[SpanDistribution, ...]:
-    """W distributions, each over the spans of one window and its own null score alone.
-
-    Their `window` fields read 0, since each knows only its own window. Compare with `span_distribution` to see what
-    sharing one normaliser does.
-
-    >>> from qalens.testing import planted_logits
-    >>> logits = planted_logits("Ada kept the lamp.", answer="Ada")
-    >>> [d.top(1)[0].text for d in window_distributions(logits)]
-    ['Ada']
-    """
-    return tuple(
-        span_distribution(logits.one_window(w), max_answer_length=max_answer_length)
-        for w in range(len(logits.windows))
-    )
-
-
-def window_margins(
-    logits: SpanLogits, *, max_answer_length: int = DEFAULT_MAX_ANSWER_LENGTH
-) -> NDArray[np.float64]:
-    """(W,): the margin of each window on its own, its null score minus its best span; inf where it has no span.
-
-    A window with a negative margin would answer alone, whatever the whole text decides.
-
-    >>> from qalens.testing import planted_logits
-    >>> bool(window_margins(planted_logits("Ada kept the lamp.", answer="Ada"))[0] < 0)
-    True
-    """
-    alone = window_distributions(logits, max_answer_length=max_answer_length)
-    return np.array([d.null_score - d.score.max(initial=-np.inf) for d in alone])
-
-
-def scores_by_window(logits: SpanLogits, span: CharSpan) -> NDArray[np.float64]:
-    """(W,): the score of one character span in every window that holds it, nan in the others.
-
-    How far the values differ shows what a little more or less context does to the answer. A span of any length
-    counts, and one that the model masked reads minus infinity. Raises `InputError` where no window holds tokens with
-    these edges.
-
-    >>> from qalens.testing import planted_logits
-    >>> scores_by_window(planted_logits("Ada kept the lamp.", answer="Ada"), CharSpan(0, 3)).shape
-    (1,)
-    """
-    windows = logits.windows
-    first, number, count = _context_runs(windows)
-    low, N = _token_range(windows)
-    begin, finish = _trimmed_edges(windows, low, N)
-    starts = low + np.flatnonzero((begin == span.start) & (len(span) > 0))
-    ends = low + np.flatnonzero(finish == span.end)
-    scores = np.full(len(windows), np.nan)
-    for w in range(len(windows)):
-        i, j = (_places(tokens, first[w], number[w], count[w]) for tokens in (starts, ends))
-        legal = i[:, None] <= j
-        if legal.any():
-            z = logits.start[w, i, None].astype(np.float64) + logits.end[w, j]
-            scores[w] = z[legal].max()
-    if np.isnan(scores).all():
-        raise InputError(
-            f"No window holds tokens that start at character {span.start} and end at {span.end}."
-        )
-    return scores
-
-
-def _places(tokens: NDArray[np.int64], first: int, number: int, count: int) -> NDArray[np.int64]:
-    """Places in a window of those tokens, numbered in the text, that it holds; see `_context_runs`."""
-    return first + tokens[(number <= tokens) & (tokens < number + count)] - number
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Leakage:
-    """How much of the classic score p_start · p_end falls on pairs of tokens that are no prediction, by window.
-
-    All (W,), in probability: `reversed` (the end before the start), `too_long` (more than L tokens), `mixed` (one end
-    at the null token, the other in the text), `outside` (an end in the question or at a special token, blank spans, and
-    copies of a span that the best one stands for); `total` is their sum. In one window P(span | legal pair) = p_start · p_end / (1 − total).
-    """
-
-    reversed: NDArray[np.float64]
-    too_long: NDArray[np.float64]
-    mixed: NDArray[np.float64]
-    outside: NDArray[np.float64]
-
-    @property
-    def total(self) -> NDArray[np.float64]:
-        """(W,): all that is lost."""
-        return self.reversed + self.too_long + self.mixed + self.outside
-
-
-def leakage(logits: SpanLogits, *, max_answer_length: int = DEFAULT_MAX_ANSWER_LENGTH) -> Leakage:
-    """What the product of a start and an end softmax gives away, window by window.
-
-    Each softmax runs over all tokens of the window that are no padding, as in transformers' old pipeline before it
-    masked the question.
-
-    >>> from qalens.testing import planted_logits
-    >>> leakage(planted_logits("Ada kept the lamp.", answer="Ada")).total.shape
-    (1,)
-    """
-    check_span_options(max_answer_length, "min")
-    windows = logits.windows
-    real = np.arange(logits.start.shape[1]) < windows.lengths[:, None]
-    p_start, p_end = (_masked_softmax(x, real) for x in (logits.start, logits.end))
-    parts = np.zeros((4, len(windows)))
-    for w in range(len(windows)):
-        parts[:, w] = _window_leakage(logits, w, p_start[w], p_end[w], max_answer_length)
-    return Leakage(*parts)
-
-
-def _window_leakage(
-    logits: SpanLogits, w: int, p_start: NDArray[np.float64], p_end: NDArray[np.float64], L: int
-) -> tuple[float, float, float, float]:
-    windows = logits.windows
-    inside, null = windows.answerable[w], windows.null_index[w]
-    s, e = p_start[inside], p_end[inside]
-    before = np.concatenate([[0.0], np.cumsum(e)])
-    place = np.arange(len(s))
-    reverse = float(s @ before[place])
-    too_long = float(s @ (before[-1] - before[np.minimum(place + L, len(s))]))
-    mixed = float(p_start[null] * e.sum() + s.sum() * p_end[null])
-    alone = span_distribution(logits.one_window(w), max_answer_length=L)
-    legal = float(p_start[alone.token_start] @ p_end[alone.token_end]) + float(p_start[null] * p_end[null])
-    outside = max(0.0, 1.0 - legal - reverse - too_long - mixed)
-    return reverse, too_long, mixed, outside
-
-
-def _masked_softmax(logits: NDArray[np.float32], real: NDArray[np.bool_]) -> NDArray[np.float64]:
-    x = np.where(real, logits.astype(np.float64), -np.inf)
-    x = np.exp(x - x.max(1, keepdims=True))
-    return x / x.sum(1, keepdims=True)
+    order = np.lexsort((-score[kept], key[kept]))
+    kept = kept[order]
+    return kept[np.diff(key[kept], prepend=-1) != 0]
 
 
 def _sums(places: NDArray[np.int64], weight: NDArray[np.float64], size: int) -> NDArray[np.float64]:
@@ -641,7 +551,12 @@ def _sums(places: NDArray[np.int64], weight: NDArray[np.float64], size: int) -> 
 
 def _log_sum_exp(x: NDArray[np.float64]) -> float:
     top = x.max(initial=-np.inf)
-    return float(top + np.log(np.exp(x - top).sum())) if top > -np.inf else -math.inf
+    if top == -np.inf:
+        return -math.inf
+    total = math.fsum(
+        float(np.exp(x[k : k + _BLOCK_SPANS] - top).sum()) for k in range(0, len(x), _BLOCK_SPANS)
+    )
+    return float(top) + math.log(total)
 
 
 def _entropy(p: NDArray[np.float64]) -> float:

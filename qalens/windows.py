@@ -7,6 +7,7 @@ linear in the text, and with special tokens that a user typed ("[SEP]") read as 
 
 from __future__ import annotations
 
+import re
 import warnings
 from dataclasses import dataclass
 from enum import IntEnum
@@ -23,6 +24,7 @@ DEFAULT_STRIDE = 128
 # What a reading of one character costs at its peak with one token a character and 30 tokens to an answer:
 # 30 spans of some 40 bytes, twice while they are sorted out. Plain English takes a fifth of it.
 BYTES_PER_CHARACTER = 2400
+_BLANK = re.compile(r"\s")
 
 
 class Role(IntEnum):
@@ -365,3 +367,32 @@ def _token_strings(tokenizer: PairTokenizer, ids: NDArray[np.int64]) -> NDArray[
     distinct, inverse = np.unique(ids, return_inverse=True)
     strings = np.array(tokenizer.token_strings(distinct), dtype=object)
     return strings[inverse].reshape(ids.shape)
+
+
+def context_runs(windows: Windows) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """For each window: the place of its first context token, that token's number in the text, and how many follow."""
+    inside = windows.answerable
+    first = inside.argmax(1)
+    return first, windows.context_index[np.arange(len(windows)), first], inside.sum(1)
+
+
+def token_range(windows: Windows) -> tuple[int, int]:
+    """The number of the first token of the text that the windows hold, and how many from there to the last."""
+    seen = windows.context_index[windows.answerable]
+    return (int(seen.min()), int(seen.max() - seen.min()) + 1) if len(seen) else (0, 0)
+
+
+def trimmed_edges(windows: Windows, low: int, N: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """(N,) each, for the tokens from number `low` on: where they begin and finish without the blanks at their edges."""
+    offsets = np.zeros((N, 2), np.int64)
+    inside = windows.answerable
+    offsets[windows.context_index[inside] - low] = windows.offsets[inside]
+    if not N:
+        return offsets[:, 0], offsets[:, 1]
+    left, right = int(offsets[:, 0].min()), int(offsets[:, 1].max())
+    blanks = [m.start() - left for m in _BLANK.finditer(windows.context, left, right)]
+    solid = np.delete(np.arange(left, right), np.array(blanks, np.int64))
+    # The first character not blank from here on, and one past the last before here.
+    begin = np.append(solid, right)[np.searchsorted(solid, offsets[:, 0])]
+    finish = np.append(left, solid + 1)[np.searchsorted(solid, offsets[:, 1])]
+    return begin, finish

@@ -22,18 +22,11 @@ from reference import (
     window_softmaxes,
 )
 
+from qalens import spans as spans_module
+from qalens.by_window import leakage, scores_by_window, window_distributions, window_margins
 from qalens.decision import decide
 from qalens.errors import InputError, ModelError
-from qalens.spans import (
-    SpanDistribution,
-    SpanLogits,
-    leakage,
-    normalize_answer,
-    scores_by_window,
-    span_distribution,
-    window_distributions,
-    window_margins,
-)
+from qalens.spans import SpanDistribution, SpanLogits, normalize_answer, span_distribution
 from qalens.testing import planted_logits, toy_tokenizer
 from qalens.text import CharSpan
 from qalens.windows import PairTokenizer, Windows, make_windows
@@ -794,6 +787,14 @@ def test_scores_by_window_of_what_is_no_span_are_refused(span):
         scores_by_window(flat("Ada kept it"), span)
 
 
+def test_an_empty_span_has_no_score_even_at_a_token_of_no_width():
+    logits = with_offsets(plain("abcde"), np.array([(0, 1), (1, 1), (1, 2), (3, 4), (4, 5)]))
+    with pytest.raises(
+        InputError, match=r"^No window holds tokens that start at character 1 and end at 1\.$"
+    ):
+        scores_by_window(logits, CharSpan(1, 1))
+
+
 def test_scores_by_window_read_a_span_longer_than_any_answer():
     logits = plain("lamp " * 40)
     found = scores_by_window(logits, CharSpan(0, len("lamp " * 40) - 1))
@@ -840,3 +841,21 @@ def test_many_windows_are_each_looked_at_alone(long_logits):
     assert (margins[holds] == -24).all()
     assert (margins[~holds] > -24).all()
     assert (leakage(long_logits).total[holds] < 0.01).all()
+
+
+# --- long texts are worked on in blocks -------------------------------------------------------------------------
+
+
+@settings(max_examples=60, deadline=None)
+@given(readings(), longest, st.sampled_from([1, 2, 7]), st.integers(0, 9))
+def test_the_size_of_a_block_changes_nothing(logits, most, size, k):
+    whole = span_distribution(logits, max_answer_length=most)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(spans_module, "_BLOCK_TOKENS", size)
+        patch.setattr(spans_module, "_BLOCK_SPANS", size)
+        blocks = span_distribution(logits, max_answer_length=most)
+        spans = [answer.span for answer in blocks.top(k)]
+    assert spans == [answer.span for answer in whole.top(k)]
+    for name in ("start", "end", "score", "window", "token_start", "token_end"):
+        assert getattr(blocks, name).tolist() == getattr(whole, name).tolist()
+    assert blocks.log_normalizer == pytest.approx(whole.log_normalizer, abs=1e-12)

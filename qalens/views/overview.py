@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from qalens.by_window import window_margins
 from qalens.reading import Reading
-from qalens.spans import window_margins
 from qalens.views.axis import Scale, TokenAxis
 from qalens.views.markup import Html, count, element, join, logit, probability
 from qalens.views.strips import Tag, per_cent, shade, tag_rows

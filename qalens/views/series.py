@@ -13,9 +13,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from qalens.by_window import window_distributions
 from qalens.errors import InputError
 from qalens.reading import Reading
-from qalens.spans import Answer, window_distributions
+from qalens.spans import Answer
 from qalens.windows import Windows
 
 MOST_TOKENS = 120

@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 
+from qalens.by_window import leakage
 from qalens.reading import Reading
-from qalens.spans import leakage
 from qalens.views.markup import Html, clip, element, logit, percent, probability
 from qalens.views.strips import per_cent
 

