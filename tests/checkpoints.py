@@ -16,9 +16,6 @@ import torch
 import transformers
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
 
-# Models this small spend their time on waking threads, not on work.
-torch.set_num_threads(1)
-
 SENTENCES = (
     "Ada Marlow kept the lamp of the lighthouse for thirty years.",
     "The lamp burned whale oil until 1871, and paraffin after that.",

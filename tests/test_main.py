@@ -1,0 +1,87 @@
+"""The command line: what it prints, what it writes, and what it says when it cannot."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+
+import pytest
+
+from qalens.__main__ import CONTEXT, QUESTION, main
+
+
+@pytest.fixture
+def run(tmp_path, capsys):
+    def go(*arguments: str) -> tuple[int, str, str]:
+        status = main([*arguments, "--out", str(tmp_path / "page.html")])
+        printed = capsys.readouterr()
+        return status, printed.out, printed.err
+
+    return go
+
+
+def test_the_main_job_answers_its_sample_question_and_writes_a_page(run, tmp_path):
+    status, out, _ = run()
+    assert status == 0
+    assert "answer     John Harper" in out
+    assert "P(no answer)" in out
+    assert str(tmp_path / "page.html") in out
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert page.startswith("<!doctype html>")
+    assert "the keeper, " in page
+
+
+def test_it_runs_as_a_module_without_noise_on_the_error_stream(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "qalens", "--out", str(tmp_path / "page.html")],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "John Harper" in done.stdout
+    assert done.stderr == ""
+
+
+def test_json_is_the_reading_in_numbers(run):
+    _, out, _ = run("--json")
+    said = json.loads(out)
+    assert (said["question"], said["context"]) == (QUESTION, CONTEXT)
+    assert said["answer"]["text"] == CONTEXT[said["answer"]["start"] : said["answer"]["end"]]
+    assert 0 <= said["no_answer_probability"] <= 1
+    assert [span["probability"] for span in said["spans"]] == sorted(
+        (span["probability"] for span in said["spans"]), reverse=True
+    )
+
+
+def test_the_text_may_come_from_the_command_a_file_or_standard_input(run, tmp_path, monkeypatch):
+    text = "Mara Quill painted the boat green."
+    file = tmp_path / "boat.txt"
+    file.write_text(text, encoding="utf-8")
+    monkeypatch.setattr(sys, "stdin", io.StringIO(text))
+    for context in (text, str(file), "-"):
+        _, out, _ = run("--question", "Who painted the boat?", "--context", context, "--json")
+        assert json.loads(out)["context"] == text
+
+
+def test_a_low_threshold_turns_the_answer_into_none(run):
+    _, out, _ = run("--threshold", "-50")
+    assert "answer     no answer" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--context", "missing.txt"], "There is no file missing.txt"),
+        (["--context", "  "], "The context is blank"),
+        (["--question", ""], "The question is empty"),
+        (["--model", "./nowhere"], "There is no folder nowhere"),
+        (["--threshold", "nan"], "threshold has to be a number"),
+    ],
+)
+def test_what_cannot_be_read_is_said_in_one_line(run, arguments, message):
+    status, out, err = run(*arguments)
+    assert (status, out) == (2, "")
+    assert err.startswith(f"qalens: {message}")
+    assert err.count("\n") == 1
