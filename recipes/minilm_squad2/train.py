@@ -1,9 +1,9 @@
 """Fine-tune a six-layer MiniLM for extractive question answering with no-answer.
 
-Two phases on CPU. The first is wide: answerable questions of several domains, unanswerable ones made from
-them by rule, and the real unanswerable ones, on texts cropped to whole sentences. The second is close to
-SQuAD 2.0: whole paragraphs, its real questions twice, and enough of the first mixture to keep the model
-willing to answer. What is kept is a running average of the second phase's weights.
+Three phases on CPU. The first is wide: answerable questions of several domains, unanswerable ones made from
+them by rule, and the real questions of SQuAD 2.0, on texts cropped to whole sentences. The second goes on to
+longer texts and fresh rule-made questions. The third is close to SQuAD 2.0: whole paragraphs, its real
+questions twice, and some of the others. What is kept is a running average of the third phase's weights.
 
     python recipes/minilm_squad2/train.py --answerable FILE [FILE ...] --squad2 FILE --out DIR
 """
@@ -250,11 +250,14 @@ class Trainer:
         return dict(zip(names, [m.detach().clone() for m in self.averaged or self.masters], strict=True))
 
 
-def run_phase(name, model, make_examples, epochs, rate, rng, average=None, size=32):
-    examples = [make_examples() for _ in range(epochs)]
-    plan = [b for part in examples for b in batches(part, size, rng)]
+def run_phase(name, model, epochs, rate, rng, average=None, size=32):
+    """Train through the batches of all epochs and return the weights, or their running average."""
+    plan = [b for examples in epochs for b in batches(examples, size, rng)]
     log.info(
-        "phase %s: %d steps, %d tokens", name, len(plan), sum(len(e.ids) for part in examples for e in part)
+        "phase %s: %d steps, %d tokens",
+        name,
+        len(plan),
+        sum(len(e.ids) for examples in epochs for e in examples),
     )
     trainer = Trainer(model, rate, len(plan), average)
     began, running = time.time(), None
@@ -271,17 +274,23 @@ def run_phase(name, model, make_examples, epochs, rate, rng, average=None, size=
 
 
 @dataclass(frozen=True)
-class Close:
-    """A phase on whole paragraphs: the real questions twice, and so many answerable and rule-made ones."""
+class Mixture:
+    """What a later phase reads: the real questions so often, and so many answerable and rule-made ones."""
 
+    real: int
     answerable: int
-    made: int
+    made: dict[str, int]
+    longest: int  # words of a text; a shorter limit is drawn for each from a third of it on
     rate: float
+    average: float | None = None
 
 
-# Few enough others that the model learns what the real unanswerable questions are like, and enough that it does not
-# forget the plain ones. Seven thousand answerable ones, tried too, made it answer almost everything.
-CLOSE = {"second": Close(2000, 2500, 5e-5)}
+# The second phase goes on to longer texts and rule-made questions not seen before, and rests the real ones, which the
+# first has learnt almost by heart. The third is about them alone, with enough others to keep the plain questions.
+LATER = {
+    "second": Mixture(0, 16000, {"paragraph": 4500, "sentence": 2000, "edit": 2500}, 180, 8e-5),
+    "third": Mixture(2, 1500, {"paragraph": 500, "sentence": 500, "edit": 500}, 230, 5e-5, average=0.99),
+}
 
 
 def save(state: dict[str, torch.Tensor], folder: Path) -> None:
@@ -310,7 +319,7 @@ def main() -> None:
     parser.add_argument("--squad2", type=Path, required=True, help="SQuAD 2.0 file to train on")
     parser.add_argument("--out", type=Path, required=True, help="each phase writes its folder in here")
     parser.add_argument("--seed", type=int, default=7)
-    parser.add_argument("--phases", nargs="+", default=["first", *CLOSE], choices=["first", *CLOSE])
+    parser.add_argument("--phases", nargs="+", default=["first", *LATER], choices=["first", *LATER])
     parser.add_argument("--start", type=Path, help="folder of an earlier phase to go on from")
     args = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
@@ -329,20 +338,28 @@ def main() -> None:
     model = load(args.start) if args.start else base_model()
     for name in args.phases:
         rng = random.Random(f"{args.seed} {name}")
-
-        def wide_examples(rng=rng):
-            return encode(tokenizer, [crop(q, rng.randint(50, 115), rng) for q in wide + made + real], 176)
-
-        def close_examples(rng=rng, name=name):
-            mixture = real * 2 + rng.sample(wide, CLOSE[name].answerable) + rng.sample(made, CLOSE[name].made)
-            return encode(tokenizer, [crop(q, 230, rng) for q in mixture], 352)
-
-        if name == "first":
-            state = run_phase(name, model, wide_examples, 2, 1.2e-4, rng)
+        later = LATER.get(name)
+        if later is None:
+            questions = wide + made + real
+            epochs = [
+                encode(tokenizer, [crop(q, rng.randint(50, 115), rng) for q in questions], 176)
+                for _ in range(2)
+            ]
+            state = run_phase(name, model, epochs, 1.2e-4, rng)
         else:
-            state = run_phase(name, model, close_examples, 1, CLOSE[name].rate, rng, average=0.995)
+            examples = later_examples(later, wide, real, tokenizer, rng)
+            state = run_phase(name, model, [examples], later.rate, rng, average=later.average)
         save(state, args.out / name)
         model = load(args.out / name)
+
+
+def later_examples(
+    mixture: Mixture, wide: list[Question], real: list[Question], tokenizer: Tokenizer, rng: random.Random
+) -> list[Encoded]:
+    others = rng.sample(wide, mixture.answerable) + by_rule(wide, mixture.made, rng)
+    longest = mixture.longest
+    cropped = [crop(q, rng.randint(longest // 3, longest), rng) for q in others]
+    return encode(tokenizer, cropped + [crop(q, longest, rng) for q in real * mixture.real], 352)
 
 
 if __name__ == "__main__":
