@@ -339,7 +339,7 @@ def _chunks(items: Iterable[_Prepared | FailedReading]) -> Iterator[list[_Prepar
 def _as_example(given: Any) -> Example:
     if isinstance(given, Example):
         return given
-    if isinstance(given, str) or not isinstance(given, Sequence) or len(given) != 2:
+    if isinstance(given, str | bytes) or not isinstance(given, Sequence) or len(given) != 2:
         raise InputError(f"Expected an Example or a (question, context) pair, but got {given!r:.120}.")
     return Example(given[0], given[1])
 

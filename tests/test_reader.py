@@ -123,7 +123,7 @@ JUNK = [
     (("Who?", "  "), "The context is blank \\(2 white-space"),
     (("Who?", None), "The context has to be a str, but is of type NoneType"),
     ((3, "Ada"), "The question has to be a str, but is of type int"),
-    (b"ab", "The question has to be a str, but is of type int"),
+    (b"ab", "Expected an Example .* but got b.ab."),
     (("Who?", "Ada \udfff"), "The context holds a lone surrogate"),
     (Example("Who?", ""), "The context is empty"),
 ]
