@@ -26,6 +26,7 @@ from qalens.text import CharSpan
 from qalens.windows import Windows, context_runs, token_range, trimmed_edges
 
 DEFAULT_MAX_ANSWER_LENGTH = 30
+_Runs = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]
 NullRule = Literal["min", "mean", "max"]
 _NULL_RULES = {"min": np.min, "mean": np.mean, "max": np.max}
 # What is worked on at a time where a text is long: what is held beside the result stays small.
@@ -439,12 +440,16 @@ def _legal_spans(logits: SpanLogits, L: int) -> dict[str, NDArray]:
     low, N = token_range(windows)
     L = max(1, min(L, N))
     begin, finish = trimmed_edges(windows, low, N)
-    most = _most_spans(windows, low, N, L)
+    runs = context_runs(windows)
+    most = _most_spans(runs, low, N, L)
     whole = {name: np.empty(most, dtype) for name, dtype in _FIELDS.items()}
     S = 0
     for first, last in _blocks(begin):
-        band, window = _best_copies(logits, low + first, low + last, L)
-        part = _character_spans(windows, band, window, first, begin, finish)
+        band, window = _best_copies(logits, runs, low + first, low + last, L)
+        part = _character_spans(band, window, first, begin, finish, len(windows.context))
+        shift = (runs[0] - runs[1])[part["window"]] + low
+        part["token_start"] += shift
+        part["token_end"] += shift
         n = len(part["start"])
         for name, array in whole.items():
             array[S : S + n] = part[name]
@@ -452,10 +457,10 @@ def _legal_spans(logits: SpanLogits, L: int) -> dict[str, NDArray]:
     return {name: array[:S] for name, array in whole.items()}
 
 
-def _most_spans(windows: Windows, low: int, N: int, L: int) -> int:
+def _most_spans(runs: _Runs, low: int, N: int, L: int) -> int:
     """How many token spans the windows hold, each counted once."""
     reach = np.zeros(N, np.int64)
-    _, number, count = context_runs(windows)
+    _, number, count = runs
     for at, n in zip((number - low).tolist(), count.tolist(), strict=True):
         if n:
             np.maximum(reach[at : at + n], np.arange(n, 0, -1), out=reach[at : at + n])
@@ -479,13 +484,13 @@ def _blocks(begin: NDArray[np.int64]) -> Iterable[tuple[int, int]]:
 
 
 def _best_copies(
-    logits: SpanLogits, first: int, last: int, L: int
+    logits: SpanLogits, runs: _Runs, first: int, last: int, L: int
 ) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
     """Two arrays (last - first, L): score of the span that starts at a token with so many more, and its window.
 
     The maximum over the windows that hold the span; -inf where none does. Equal copies: the first window.
     """
-    place, number, count = context_runs(logits.windows)
+    place, number, count = runs
     band = np.full((last - first, L), -np.inf)
     window = np.zeros((last - first, L), np.int32)
     for w in np.flatnonzero((number < last) & (number + count > first)):
@@ -504,29 +509,30 @@ def _best_copies(
 
 
 def _character_spans(
-    windows: Windows,
     band: NDArray[np.float64],
     window: NDArray[np.int32],
     first: int,
     begin: NDArray[np.int64],
     finish: NDArray[np.int64],
+    C: int,
 ) -> dict[str, NDArray]:
-    """The distinct character spans behind a band of token spans whose first row is the seen token `first`."""
+    """The distinct character spans behind a band of token spans whose first row is the seen token `first`.
+
+    `token_start` and `token_end` count the seen tokens of the text, not yet those of the window.
+    """
     row, length = np.nonzero(band > -np.inf)
     i, score, where = row + first, band[row, length], window[row, length]
     j = i + length
-    keep = _best_of_equal(begin[i], finish[j], score, len(windows.context))
+    keep = _best_of_equal(begin[i], finish[j], score, C)
     if keep is not None:
         i, j, score, where = i[keep], j[keep], score[keep], where[keep]
-    place, number, _ = context_runs(windows)
-    shift = (place - number)[where] + token_range(windows)[0]
     return {
         "start": begin[i],
         "end": finish[j],
         "score": score,
         "window": where,
-        "token_start": i + shift,
-        "token_end": j + shift,
+        "token_start": i,
+        "token_end": j,
     }
 
 

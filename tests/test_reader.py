@@ -135,7 +135,8 @@ def test_what_cannot_be_read_fails_in_its_place_with_its_reason(reader, junk, me
     assert same(first, reader.read(*PAIRS[0]))
     assert same(last, reader.read(*PAIRS[1]))
     assert isinstance(failed, FailedReading)
-    assert failed.given in (junk, Example(*junk) if isinstance(junk, tuple) and len(junk) == 2 else junk)
+    is_pair = isinstance(junk, tuple) and len(junk) == 2
+    assert failed.given == (Example(*junk) if is_pair else junk)
     assert failed.answer is None
     assert isinstance(failed.error, InputError)
     with pytest.raises(InputError, match=message):
