@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         by_window,
         decision,
         errors,
+        explain,
         model,
         reader,
         reading,
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     )
     from qalens.decision import Decision
     from qalens.errors import InputError, MissingExtraError, ModelError, QalensError
+    from qalens.explain.attribution import Attribution, FailedAttribution
+    from qalens.explain.targets import Contrast
     from qalens.reader import Reader, load
     from qalens.reading import FailedReading, Reading
     from qalens.spans import Answer, SpanDistribution, SpanLogits
@@ -49,6 +52,9 @@ _HOME = {
     "SpanDistribution": "spans",
     "SpanLogits": "spans",
     "Decision": "decision",
+    "Attribution": "explain.attribution",
+    "FailedAttribution": "explain.attribution",
+    "Contrast": "explain.targets",
     "QalensError": "errors",
     "InputError": "errors",
     "ModelError": "errors",
@@ -58,6 +64,7 @@ _MODULES = {
     "by_window": "by_window",
     "decision": "decision",
     "errors": "errors",
+    "explain": "explain",
     "model": "model",
     "plots": "views.plots",
     "reader": "reader",
@@ -72,9 +79,12 @@ _MODULES = {
 __version__ = "0.1.0"
 __all__ = [
     "Answer",
+    "Attribution",
     "CharSpan",
+    "Contrast",
     "Decision",
     "Example",
+    "FailedAttribution",
     "FailedReading",
     "InputError",
     "MissingExtraError",
@@ -87,6 +97,7 @@ __all__ = [
     "by_window",
     "decision",
     "errors",
+    "explain",
     "load",
     "model",
     "plots",

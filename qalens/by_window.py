@@ -53,16 +53,24 @@ def window_margins(
     return np.array([d.null_score - d.score.max(initial=-np.inf) for d in alone])
 
 
-def scores_by_window(logits: SpanLogits, span: CharSpan) -> NDArray[np.float64]:
-    """(W,): the score of one character span in every window that holds it, nan in the others.
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """One character span in one window: the places of its first and last token there, and its score in logits."""
 
-    How far the values differ shows what a little more or less context does to the answer. A span of any length
-    counts, and one that the model masked reads minus infinity. Raises `InputError` where no window holds tokens with
-    these edges.
+    window: int
+    tokens: tuple[int, int]
+    score: float
+
+
+def span_copies(logits: SpanLogits, span: CharSpan) -> tuple[Copy, ...]:
+    """One character span in every window that holds it, window by window; the best copy where one has several.
+
+    A span of any length counts, and one that the model masked scores minus infinity. Raises `InputError` where no
+    window holds tokens with these edges.
 
     >>> from qalens.testing import planted_logits
-    >>> scores_by_window(planted_logits("Ada kept the lamp.", answer="Ada"), CharSpan(0, 3)).shape
-    (1,)
+    >>> [copy.score for copy in span_copies(planted_logits("Ada kept the lamp.", answer="Ada"), CharSpan(0, 3))]
+    [24.0]
     """
     windows = logits.windows
     first, number, count = context_runs(windows)
@@ -70,22 +78,40 @@ def scores_by_window(logits: SpanLogits, span: CharSpan) -> NDArray[np.float64]:
     begin, finish = trimmed_edges(windows, low, N)
     starts = low + np.flatnonzero((begin == span.start) & (len(span) > 0))
     ends = low + np.flatnonzero(finish == span.end)
-    scores = np.full(len(windows), np.nan)
+    copies = []
     for w in range(len(windows)):
         i, j = (_places(tokens, first[w], number[w], count[w]) for tokens in (starts, ends))
         legal = i[:, None] <= j
         if legal.any():
-            z = logits.start[w, i, None].astype(np.float64) + logits.end[w, j]
-            scores[w] = z[legal].max()
-    if np.isnan(scores).all():
+            z = np.where(legal, logits.start[w, i, None].astype(np.float64) + logits.end[w, j], -np.inf)
+            # Where all are masked, any legal pair will do.
+            a, b = np.unravel_index((z if z.max() > -np.inf else legal).argmax(), z.shape)
+            copies.append(Copy(w, (int(i[a]), int(j[b])), float(z[a, b])))
+    if not copies:
         raise InputError(
             f"No window holds tokens that start at character {span.start} and end at {span.end}."
         )
+    return tuple(copies)
+
+
+def scores_by_window(logits: SpanLogits, span: CharSpan) -> NDArray[np.float64]:
+    """(W,): the score of one character span in every window that holds it, nan in the others.
+
+    How far the values differ shows what a little more or less context does to the answer. Counts and errors as in
+    `span_copies`.
+
+    >>> from qalens.testing import planted_logits
+    >>> scores_by_window(planted_logits("Ada kept the lamp.", answer="Ada"), CharSpan(0, 3)).shape
+    (1,)
+    """
+    scores = np.full(len(logits.windows), np.nan)
+    for copy in span_copies(logits, span):
+        scores[copy.window] = copy.score
     return scores
 
 
 def _places(tokens: NDArray[np.int64], first: int, number: int, count: int) -> NDArray[np.int64]:
-    """Places in a window of those tokens, numbered in the text, that it holds; see `_context_runs`."""
+    """Places in a window of those tokens, numbered in the text, that it holds; see `windows.context_runs`."""
     return first + tokens[(number <= tokens) & (tokens < number + count)] - number
 
 

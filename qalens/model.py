@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -57,8 +58,9 @@ class QAModel:
         self.module = module
         self.name = name or getattr(module, "name_or_path", "") or type(module).__name__
         self.note = note
+        self._fingerprint: tuple[Any, str] | None = None
         self._check_head()
-        if self.dtype != torch.float32:
+        if self.dtype.itemsize < 4:
             _keep_head_in_float32(module)
 
     @property
@@ -102,7 +104,7 @@ class QAModel:
         failed: dict[int, ModelError] = {}
         places = [(q, w, int(n)) for q, one in enumerate(windows) for w, n in enumerate(one.lengths)]
         places.sort(key=lambda place: place[2], reverse=True)
-        with self._evaluating():
+        with self.evaluating():
             for batch in _batches(places, budget):
                 self._run(windows, batch, start, end, failed)
         for q, one in enumerate(windows):
@@ -146,7 +148,16 @@ class QAModel:
         """Start and end logits, (B, T) float32 each, of one batch of model inputs."""
         self._check_ids(inputs["input_ids"])
         with torch.inference_mode():
-            out = self.module(**{k: torch.tensor(v, device=self.device) for k, v in inputs.items()})
+            s, e = self.scores(self.tensors(inputs))
+        return s.float().cpu().numpy(), e.float().cpu().numpy()
+
+    def tensors(self, inputs: Mapping[str, NDArray[np.int64]]) -> dict[str, torch.Tensor]:
+        """Model inputs as tensors on the device of the model."""
+        return {name: torch.tensor(array, device=self.device) for name, array in inputs.items()}
+
+    def scores(self, inputs: Mapping[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
+        """Start and end logits, (B, T) each, as the module gives them: in its graph, ready for gradients."""
+        out = self.module(**inputs)
         s, e = (getattr(out, name, None) for name in ("start_logits", "end_logits"))
         if s is None or e is None:
             raise ModelError(
@@ -154,7 +165,41 @@ class QAModel:
                 "model of transformers gives them; one with a beam search (XLNetForQuestionAnswering) or with "
                 "return_dict=False does not."
             )
-        return s.float().cpu().numpy(), e.float().cpu().numpy()
+        return s, e
+
+    @property
+    def embeddings(self) -> dict[str, torch.nn.Embedding]:
+        """The tables whose rows add up to the input of the first layer: "word", and where there are "position", "segment".
+
+        Raises `ModelError` for a model that does not tell which module looks its words up.
+        """
+        get = getattr(self.module, "get_input_embeddings", None)
+        word = get() if callable(get) else None
+        if not isinstance(word, torch.nn.Embedding):
+            raise ModelError(
+                f"{self.name} does not tell where its word embeddings are: get_input_embeddings() of "
+                f"{type(self.module).__name__} has to give a torch.nn.Embedding. Without it there is nothing to "
+                "attribute an answer to."
+            )
+        tables = {"word": word}
+        beside = next((m for m in self.module.modules() if any(c is word for c in m.children())), None)
+        for part, name in (("position", "position_embeddings"), ("segment", "token_type_embeddings")):
+            table = getattr(beside, name, None)
+            if isinstance(table, torch.nn.Embedding):
+                tables[part] = table
+        return tables
+
+    @property
+    def fingerprint(self) -> str:
+        """Some letters that change whenever a weight does, to tell which model made a reading.
+
+        Taken from sixteen values of every weight; a change that leaves all of those as they were is not seen.
+        """
+        # In-place changes raise a tensor's version, new weights live elsewhere; neither, and nothing has changed.
+        state = tuple((p.data_ptr(), p._version) for p in self.module.parameters() if not p.is_inference())
+        if self._fingerprint is None or self._fingerprint[0] != state:
+            self._fingerprint = state, _fingerprint(self.module)
+        return self._fingerprint[1]
 
     def _check_ids(self, ids: NDArray[np.int64]) -> None:
         # On a GPU an unknown id would take the whole process down, not only this batch.
@@ -166,7 +211,7 @@ class QAModel:
             )
 
     @contextmanager
-    def _evaluating(self) -> Iterator[None]:
+    def evaluating(self) -> Iterator[None]:
         """Dropout off while reading; a model that somebody is training goes back to training."""
         training = [part for part in self.module.modules() if part.training]
         self.module.eval()
@@ -215,6 +260,16 @@ def _keep_head_in_float32(module: torch.nn.Module) -> None:
     if isinstance(head, torch.nn.Linear) and head.weight.dtype != torch.float32:
         head.float()
         head.register_forward_pre_hook(lambda _, args: (args[0].float(), *args[1:]))
+
+
+def _fingerprint(module: torch.nn.Module) -> str:
+    digest = hashlib.sha256()
+    with torch.no_grad():
+        for name, weight in module.named_parameters():
+            flat = weight.detach().reshape(-1)
+            some = flat[:: max(1, len(flat) // 16)].double().cpu().numpy()
+            digest.update(f"{name} {tuple(weight.shape)} {weight.dtype} ".encode() + some.tobytes())
+    return digest.hexdigest()[:16]
 
 
 def _position_limit(module: torch.nn.Module) -> int | None:

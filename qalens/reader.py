@@ -7,7 +7,7 @@ import os
 import re
 import time
 from collections.abc import Iterable, Iterator, Sequence, Sized
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,8 +15,15 @@ import torch
 
 from qalens.decision import check_threshold, decide
 from qalens.errors import InputError, ModelError, QalensError
+from qalens.explain.attribution import Attribution, FailedAttribution, Method
+from qalens.explain.faithfulness import Faithfulness, faithfulness
+from qalens.explain.heads import HeadAblation, Replacement, ablate_heads
+from qalens.explain.layers import LayerTrace, layer_trace
+from qalens.explain.methods import Options, attribute
+from qalens.explain.tables import FaithfulnessTable, faithfulness_table
+from qalens.explain.targets import Contrast, SpanLike, TargetName, check_source, resolve
 from qalens.model import QAModel, load_checkpoint
-from qalens.reading import FailedReading, Reading
+from qalens.reading import FailedReading, Reading, Source
 from qalens.spans import (
     DEFAULT_MAX_ANSWER_LENGTH,
     Answer,
@@ -213,6 +220,195 @@ class Reader:
             )
         return tuple(rows)
 
+    def attribute(
+        self,
+        reading: Reading,
+        target: TargetName | Contrast = "answer",
+        method: Method = "integrated_gradients",
+        *,
+        span: SpanLike | None = None,
+        **options: Any,
+    ) -> Attribution:
+        """Tell how much each token of the question and the text contributes to one number of a reading.
+
+        - `target`: "answer" (the score of the answer, or of the best span where the reading abstains), "start" or "end"
+          (one of its two logits), "no_answer" (the logit of P(∅)), or `Contrast(a, b)`: why this span and not that one,
+          or not no-answer
+        - `method`: "integrated_gradients", "input_x_gradient", "occlusion", "shapley", "layer_conductance"
+        - `span`: another span than the answer, for the first three targets
+        - `options`: those of `qalens.explain.Options`: `baseline`, `over`, `parts`, `split`, `tolerance`, `max_points`,
+          `agreement`, `samples`, `seed`, `layer`
+
+        The target is settled at the reading and stays the same number while the input is changed. Of a long text only the
+        window that holds it is explained, and `target.note` says which. Raises `InputError` before anything is computed
+        for what cannot be explained: a reading of another model, a span outside the text, an unknown option.
+
+        >>> from qalens.testing import toy_model, toy_tokenizer
+        >>> reader = Reader(toy_model(), toy_tokenizer())
+        >>> attribution = reader.attribute(reader.read("Who kept the lamp?", "Ada kept the lamp."), "no_answer")
+        >>> attribution.converged, [word.text for word in attribution.by_word()][:3]
+        (True, ['Who', 'kept', 'the'])
+        """
+        check_source(self.model, reading)
+        how = _options(method, options)
+        settled = resolve(reading, target, span=span)
+        return attribute(self.model, reading, settled, how, mask_id=self.tokenizer.mask_token_id)
+
+    def attribute_many(
+        self,
+        readings: Iterable[Reading | FailedReading],
+        target: TargetName | Contrast = "answer",
+        method: Method = "integrated_gradients",
+        *,
+        progress: bool | None = None,
+        **options: Any,
+    ) -> Iterator[Attribution | FailedAttribution]:
+        """Explain many readings, lazily and in their order, all in the same way; options as in `attribute`.
+
+        What cannot be explained becomes a `FailedAttribution` in its place, with the reason in `error`. An unknown option
+        is refused at once. `progress` shows a bar: None only when it takes longer than two seconds.
+
+        >>> from qalens.testing import toy_model, toy_tokenizer
+        >>> reader = Reader(toy_model(), toy_tokenizer())
+        >>> readings = reader.read_many([("Who kept the lamp?", "Ada kept the lamp."), ("Who?", "")])
+        >>> [type(one).__name__ for one in reader.attribute_many(readings, "no_answer")]
+        ['Attribution', 'FailedAttribution']
+        """
+        how = _options(method, options)
+        return self._attributions(readings, target, how, progress)
+
+    def _attributions(
+        self,
+        readings: Iterable[Reading | FailedReading],
+        target: TargetName | Contrast,
+        how: Options,
+        progress: bool | None,
+    ) -> Iterator[Attribution | FailedAttribution]:
+        total = len(readings) if isinstance(readings, Sized) else None
+        with _Bar(total, progress, "explanations") as bar:
+            for reading in readings:
+                try:
+                    check_source(self.model, reading)
+                    settled = resolve(reading, target)
+                    found: Attribution | FailedAttribution = attribute(
+                        self.model, reading, settled, how, mask_id=self.tokenizer.mask_token_id
+                    )
+                except QalensError as error:
+                    found = FailedAttribution(reading, error)
+                bar.update()
+                yield found
+
+    def faithfulness(
+        self, reading: Reading, attribution: Attribution, *, random_rankings: int = 20, seed: int = 0
+    ) -> Faithfulness:
+        """Test whether an attribution names the words that matter: mask them, or all others, and see the target change.
+
+        Comprehensiveness, sufficiency, insertion and deletion curves, against `random_rankings` random orders of the same
+        words, drawn with `seed`. Words are masked in place by the tokenizer's mask token; special tokens and the spans of
+        the target itself are never masked. Raises `InputError` for an attribution of another reading.
+
+        >>> from qalens.testing import toy_model, toy_tokenizer
+        >>> reader = Reader(toy_model(), toy_tokenizer())
+        >>> reading = reader.read("Who kept the lamp?", "Ada kept the lamp.")
+        >>> reader.faithfulness(reading, reader.attribute(reading)).comprehensiveness.shape
+        (5,)
+        """
+        check_source(self.model, reading)
+        (found,) = faithfulness(
+            self.model,
+            reading,
+            [attribution],
+            mask_id=self.tokenizer.mask_token_id,
+            random_rankings=random_rankings,
+            seed=seed,
+        )
+        return found
+
+    def rank_methods(
+        self,
+        readings: Iterable[Reading | FailedReading],
+        target: TargetName | Contrast = "answer",
+        methods: Sequence[Method | Options] = ("integrated_gradients", "input_x_gradient", "occlusion"),
+        *,
+        random_rankings: int = 20,
+        seed: int = 0,
+        progress: bool | None = None,
+    ) -> FaithfulnessTable:
+        """Put methods of attribution side by side by their faithfulness on the same readings.
+
+        - `methods`: names, or `qalens.explain.Options` for a method with other options than its own
+        - `random_rankings`, `seed`: as in `faithfulness`
+        - `progress` shows a bar: None only when it takes longer than two seconds
+
+        A reading that one of the methods cannot explain is left out for all of them; the table tells which, and why.
+
+        >>> from qalens.testing import toy_model, toy_tokenizer
+        >>> reader = Reader(toy_model(), toy_tokenizer())
+        >>> readings = reader.read_many([("Who kept the lamp?", "Ada kept the lamp."), ("Who?", "")])
+        >>> reader.rank_methods(readings, methods=("input_x_gradient",)).readings
+        1
+        """
+        plans = [m if isinstance(m, Options) else _options(m, {"agreement": False}) for m in methods]
+        mask_id = self.tokenizer.mask_token_id
+        tested, failed = [], []
+        total = len(readings) if isinstance(readings, Sized) else None
+        with _Bar(total, progress, "readings") as bar:
+            for number, reading in enumerate(readings):
+                try:
+                    check_source(self.model, reading)
+                    settled = resolve(reading, target)
+                    found = [attribute(self.model, reading, settled, how, mask_id=mask_id) for how in plans]
+                    tested.append(
+                        faithfulness(
+                            self.model,
+                            reading,
+                            found,
+                            mask_id=mask_id,
+                            random_rankings=random_rankings,
+                            seed=seed,
+                        )
+                    )
+                except QalensError as error:
+                    failed.append((number, error))
+                bar.update()
+        return faithfulness_table(tested, failed=failed, seed=seed)
+
+    def lens(self, reading: Reading) -> LayerTrace:
+        """Ask the question-answering head after every layer: when does the answer appear, and when is it settled?
+
+        Raises `InputError` for a reading of another model, `ModelError` for a model whose layers cannot be told apart.
+
+        >>> from qalens.testing import toy_model, toy_tokenizer
+        >>> reader = Reader(toy_model(), toy_tokenizer())
+        >>> len(reader.lens(reader.read("Who kept the lamp?", "Ada kept the lamp.")))
+        3
+        """
+        return layer_trace(self.model, reading, batch_tokens=self.batch_tokens)
+
+    def ablate_heads(
+        self,
+        reading: Reading,
+        target: TargetName | Literal["margin"] | Contrast = "answer",
+        *,
+        span: SpanLike | None = None,
+        by: Replacement = "zero",
+    ) -> HeadAblation:
+        """Take out one attention head at a time and see how a target changes: a map of layers × heads.
+
+        - `target`, `span`: as in `attribute`; also "margin"
+        - `by`: what stands in the place of the head's output: "zero", or "mean", its own mean over the tokens
+
+        Raises `InputError` for a reading of another model, `ModelError` for a model whose heads cannot be told apart.
+
+        >>> from qalens.testing import toy_model, toy_tokenizer
+        >>> reader = Reader(toy_model(), toy_tokenizer())
+        >>> reader.ablate_heads(reader.read("Who kept the lamp?", "Ada kept the lamp.")).values.shape
+        (2, 4)
+        """
+        return ablate_heads(
+            self.model, reading, target=target, span=span, by=by, batch_tokens=self.batch_tokens
+        )
+
     def with_options(self, **options: Any) -> Reader:
         """The same model and tokenizer with some options of `Reader` changed; this reader stays as it is.
 
@@ -280,6 +476,8 @@ class Reader:
             spans=spans,
             decision=decide(spans, threshold=self.threshold),
             max_answer_length=self.max_answer_length,
+            null=self.null,
+            source=Source(self.model.name, self.model.fingerprint),
         )
 
     def __repr__(self) -> str:
@@ -300,8 +498,8 @@ class _Prepared:
 class _Bar:
     """A progress bar that is only made when it is shown: a hidden one leaves an empty widget in a notebook."""
 
-    def __init__(self, total: int | None, show: bool | None):
-        self._total, self._show = total, show
+    def __init__(self, total: int | None, show: bool | None, unit: str = "questions"):
+        self._total, self._show, self._unit = total, show, unit
         self._began, self._done, self._bar = time.monotonic(), 0, None
 
     def __enter__(self) -> _Bar:
@@ -315,7 +513,7 @@ class _Bar:
         elif self._show or (self._show is None and late):
             from tqdm.auto import tqdm
 
-            self._bar = tqdm(total=self._total, initial=self._done, unit=" questions")
+            self._bar = tqdm(total=self._total, initial=self._done, unit=f" {self._unit}")
 
     def __exit__(self, *_: object) -> None:
         if self._bar is not None:
@@ -334,6 +532,15 @@ def _chunks(items: Iterable[_Prepared | FailedReading]) -> Iterator[list[_Prepar
             chunk, waiting = [], 0
     if chunk:
         yield chunk
+
+
+def _options(method: Method, options: dict[str, Any]) -> Options:
+    known = [f.name for f in fields(Options) if f.name != "method"]
+    if unknown := sorted(set(options) - set(known)):
+        raise InputError(
+            f"There is no option {', '.join(unknown)} of an attribution; it has {', '.join(known)}."
+        )
+    return Options(method=method, **options)
 
 
 def _as_example(given: Any) -> Example:

@@ -9,9 +9,17 @@ from typing import Any
 
 from qalens.decision import Decision, decide
 from qalens.errors import QalensError
-from qalens.spans import Answer, SpanDistribution, SpanLogits
+from qalens.spans import Answer, NullRule, SpanDistribution, SpanLogits
 from qalens.text import Example
 from qalens.windows import Windows
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Which model made a reading: what it is called, and letters that tell its weights from others."""
+
+    name: str
+    fingerprint: str
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -19,6 +27,7 @@ class Reading:
     """How a model read one text for one question: the windows, the logits, all spans, and the decision.
 
     A reading needs no model any more: it can be shown, pickled and compared later. In a notebook it shows itself.
+    `null` is the rule by which the null scores of several windows became one, `source` the model that read.
 
     >>> from qalens.testing import planted_reading
     >>> reading = planted_reading("Who kept the lamp?", "Ada kept the lamp.", answer="Ada")
@@ -32,6 +41,8 @@ class Reading:
     spans: SpanDistribution
     decision: Decision
     max_answer_length: int
+    null: NullRule = "min"
+    source: Source | None = None
 
     @property
     def question(self) -> str:
@@ -107,7 +118,7 @@ class Reading:
 class FailedReading:
     """What stands in the place of a reading that could not be made: the reason, and what was given.
 
-    `given` is the `Example`, or the item itself where it was no question and text.     `answer` is None as in a reading without an answer; `error` tells the two apart.
+    `given` is the `Example`, or the item itself where it was no question and text. `answer` is None as in a reading without an answer; `error` tells the two apart.
     """
 
     given: Any

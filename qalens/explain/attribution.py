@@ -1,0 +1,227 @@
+"""How much each token of the question and the context contributes to one number of a reading, and whether to trust it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qalens.errors import InputError, QalensError
+from qalens.explain.targets import Target
+from qalens.explain.words import Word
+from qalens.reading import Reading
+from qalens.text import CharSpan
+from qalens.windows import Role
+
+Method = Literal["integrated_gradients", "input_x_gradient", "occlusion", "shapley", "layer_conductance"]
+Baseline = Literal["pad", "mask", "mean", "zero"]
+Segment = Literal["question", "context", "special"]
+
+
+@dataclass(frozen=True, slots=True)
+class WordValue:
+    """What one word contributes: its text, where it stands, and the sum of the values of its tokens."""
+
+    text: str
+    role: Role
+    span: CharSpan
+    value: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Trust:
+    """What tells whether the values of an attribution can be relied on.
+
+    - `value`, `baseline_value`: the target at the input and at the baseline (zeros for input × gradient), in logits
+    - `completeness_error`: |sum of values − (value − baseline value)| over the size of that difference (at least 0.1)
+    - `tolerance`, `converged`: the error that was asked for, and whether it was met, over the whole path and without
+      errors of its parts cancelling; `converged` is None for methods that promise no completeness
+    - `passes`: how often the model ran, counting each row of a batch
+    - `detour`: the share of the path from baseline to input on which another span than at the input scores best; None
+      where there is no path
+    - `agreement`: {baseline: Spearman rank correlation of the values by word with those under that baseline}; empty where
+      it was not asked for
+    - `answer_share`: the share of all |values| that lies on the target's own span (for no-answer: on the best span); None
+      where this window does not hold it
+    """
+
+    value: float
+    baseline_value: float
+    completeness_error: float
+    tolerance: float
+    converged: bool | None
+    passes: int
+    detour: float | None
+    agreement: dict[str, float]
+    answer_share: float | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Attribution:
+    """What each token of a window contributes to a target, in logits; the values of a faithful one sum to its change.
+
+    For the T tokens of the target's window, without padding:
+
+    - `target`: the number that is explained; `method`, `baseline`, `over`: how (`baseline` is None for a method that
+      has none); `layer`: of which layer, for layer conductance
+    - `tokens` (T,), `roles` (T,), `offsets` (T, 2): as in `Windows`
+    - `values` (T,): contributions; positive speaks for the target
+    - `start_values`, `end_values` (T,): what comes through the start and through the end logits; they sum to `values`;
+      None where they were not asked for
+    - `parts`: {"word": (T,), …}: what comes through each part of the embedding; they sum to `values`
+    - `words`: the words of the window with their tokens
+    - `trust`: whether the values can be relied on; its fields can be read from here too
+
+    Made by `reader.attribute`. All arrays are read-only.
+    """
+
+    question: str
+    context: str
+    target: Target
+    method: Method
+    baseline: Baseline | None
+    over: str
+    tokens: NDArray[np.object_]
+    roles: NDArray[np.int8]
+    offsets: NDArray[np.int64]
+    values: NDArray[np.float64]
+    parts: dict[str, NDArray[np.float64]]
+    words: tuple[Word, ...]
+    trust: Trust
+    start_values: NDArray[np.float64] | None = None
+    end_values: NDArray[np.float64] | None = None
+    layer: int | None = None
+    model: str = field(default="")
+
+    def __post_init__(self) -> None:
+        T = len(self.tokens)
+        arrays = {"roles": self.roles, "values": self.values, **self.parts}
+        arrays |= {n: a for n in ("start_values", "end_values") if (a := getattr(self, n)) is not None}
+        for name, array in arrays.items():
+            if array.shape != (T,):
+                raise InputError(f"{T} tokens cannot have {name} of shape {array.shape}.")
+            array.flags.writeable = False
+        if self.offsets.shape != (T, 2):
+            raise InputError(f"{T} tokens cannot have offsets of shape {self.offsets.shape}.")
+        self.tokens.flags.writeable = self.offsets.flags.writeable = False
+
+    @property
+    def completeness_error(self) -> float:
+        """How far the sum of the values is from the change of the target, as a share of it."""
+        return self.trust.completeness_error
+
+    @property
+    def converged(self) -> bool | None:
+        """Whether the completeness error is within the tolerance; None for methods that promise none."""
+        return self.trust.converged
+
+    def by_word(self) -> tuple[WordValue, ...]:
+        """The words of question and context in their order, each with the sum of its tokens' values."""
+        text = {Role.QUESTION: self.question, Role.CONTEXT: self.context}
+        return tuple(
+            WordValue(w.span.of(text[w.role]), w.role, w.span, float(self.values[list(w.tokens)].sum()))
+            for w in self.words
+        )
+
+    def top(self, k: int = 10) -> tuple[WordValue, ...]:
+        """The `k` words with the largest values by size, positive and negative, largest first."""
+        return tuple(sorted(self.by_word(), key=lambda w: -abs(w.value))[:k])
+
+    def by_segment(self) -> dict[Segment, float]:
+        """The sums of the values over the question, the context, and the special tokens."""
+        roles: dict[Segment, Role] = {
+            "question": Role.QUESTION,
+            "context": Role.CONTEXT,
+            "special": Role.SPECIAL,
+        }
+        return {name: float(self.values[self.roles == role].sum()) for name, role in roles.items()}
+
+    def by_part(self) -> dict[str, float]:
+        """The sums of the values by part of the embedding: word, position, segment, those that were varied."""
+        return {name: float(values.sum()) for name, values in self.parts.items()}
+
+    def to_dict(self) -> dict[str, object]:
+        """The values by word and what tells whether to trust them, as plain numbers and strings, ready for JSON."""
+        trust = self.trust
+        return {
+            "question": self.question,
+            "target": self.target.words,
+            "method": self.method,
+            "baseline": self.baseline,
+            "words": [
+                {
+                    "text": w.text,
+                    "in": w.role.name.lower(),
+                    "start": w.span.start,
+                    "end": w.span.end,
+                    "value": w.value,
+                }
+                for w in self.by_word()
+            ],
+            "value": trust.value,
+            "baseline_value": trust.baseline_value,
+            "completeness_error": trust.completeness_error,
+            "converged": trust.converged,
+            "detour": trust.detour,
+            "agreement": trust.agreement,
+            "answer_share": trust.answer_share,
+        }
+
+    def _repr_html_(self) -> str:
+        # As with readings: a record only knows its picture when a notebook asks for it.
+        from qalens.views.attribution import attribution_html
+
+        return attribution_html(self)
+
+    def __repr__(self) -> str:
+        state = {True: "converged", False: "NOT converged", None: "no promise of completeness"}[
+            self.converged
+        ]
+        return (
+            f"Attribution({self.target.words}, {self.method}, {len(self.tokens)} tokens, completeness error "
+            f"{self.completeness_error:.1%}, {state})"
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FailedAttribution:
+    """What stands in the place of an attribution that could not be made: the reading (or what was given), and why."""
+
+    reading: object
+    error: QalensError
+
+    def __repr__(self) -> str:
+        return f"FailedAttribution({self.error})"
+
+
+def answer_share(reading: Reading, target: Target, values: NDArray[np.float64]) -> float | None:
+    """The share of the values' sizes on the target's span, or on the best span where the target has none."""
+    tokens = target.tokens
+    if tokens is None:
+        best = reading.decision.best
+        if best is None or best.window != target.window:
+            return None
+        tokens = best.tokens
+    total = float(np.abs(values).sum())
+    return float(np.abs(values[tokens[0] : tokens[1] + 1]).sum()) / total if total else None
+
+
+def rank_correlation(a: Iterable[float], b: Iterable[float]) -> float:
+    """Spearman's rank correlation, equal values sharing their ranks; nan where one of them is constant.
+
+    >>> rank_correlation([1, 2, 3], [10, 20, 15])
+    0.5
+    """
+    x, y = _ranks(np.asarray(a, float)), _ranks(np.asarray(b, float))
+    x, y = x - x.mean(), y - y.mean()
+    spread = float(np.sqrt((x @ x) * (y @ y)))
+    return float(x @ y) / spread if spread else float("nan")
+
+
+def _ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    _, place, count = np.unique(values, return_inverse=True, return_counts=True)
+    last = np.cumsum(count)
+    return (last - (count - 1) / 2)[place]

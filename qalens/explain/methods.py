@@ -1,0 +1,513 @@
+"""The ways to attribute a target to the embeddings of its window."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from qalens.errors import InputError, ModelError
+from qalens.explain.attribution import (
+    Attribution,
+    Baseline,
+    Method,
+    Trust,
+    answer_share,
+    rank_correlation,
+)
+from qalens.explain.blocks import find_blocks, hidden
+from qalens.explain.passes import TargetFunction, WindowInput, hooked
+from qalens.explain.quadrature import LEAST_CHANGE, integrate
+from qalens.explain.targets import Target, best_spans
+from qalens.explain.words import Word, window_words
+from qalens.model import BATCH_TOKENS, QAModel
+from qalens.reading import Reading
+from qalens.windows import Role
+
+Over = Literal["all", "question", "context"]
+Part = Literal["word", "position", "segment"]
+_OVER = {"all": (Role.QUESTION, Role.CONTEXT), "question": (Role.QUESTION,), "context": (Role.CONTEXT,)}
+_GRADIENTS = ("integrated_gradients", "input_x_gradient")
+_RANKED_ANYWAY = ("integrated_gradients", "occlusion")
+# Enough Gauss–Legendre points to put words in order, not to measure them.
+_RANKING_POINTS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to attribute: what `Reader.attribute` takes beside the reading and the target.
+
+    - `method`: "integrated_gradients" (Sundararajan et al. 2017), "input_x_gradient", "occlusion" of one word at a time,
+      "shapley" (sampled over words, Castro et al. 2009) or "layer_conductance" (Dhamdhere et al. 2018)
+    - `baseline`: what a word without information is: the padding token, the mask token, the mean of all word embeddings,
+      or zeros; input × gradient always counts from zeros
+    - `over`: which words are varied; the others keep their embeddings and the value 0
+    - `parts`: which parts of the embedding are varied. Word, position and segment embeddings of the words; the baseline of
+      the latter two is the mean of their tables (zeros with `baseline="zero"`)
+    - `split`: values through start and through end logits apart, for integrated gradients and input × gradient; None does
+      it for a contrast
+    - `tolerance`: relative completeness error at which integrated gradients and conductance stop
+    - `max_points`: gradients along the path at most
+    - `agreement`: also rank the words under the other baselines and tell how well the ranks agree (integrated gradients
+      with few points, the others in full); None does it for integrated gradients and occlusion
+    - `samples`, `seed`: permutations of the words for Shapley values, and what they are drawn with
+    - `layer`: the layer of the conductance, from 0 on
+
+    Raises `InputError` for a value that cannot work.
+    """
+
+    method: Method = "integrated_gradients"
+    baseline: Baseline = "pad"
+    over: Over = "all"
+    parts: tuple[Part, ...] = ("word",)
+    split: bool | None = None
+    tolerance: float = 0.05
+    max_points: int = 513
+    agreement: bool | None = None
+    samples: int = 25
+    seed: int = 0
+    layer: int | None = None
+
+    def __post_init__(self) -> None:
+        for name, known in (("method", Method), ("baseline", Baseline), ("over", Over)):
+            _check_choice(name, getattr(self, name), get_args(known))
+        if not isinstance(self.parts, tuple) or "word" not in self.parts:
+            raise InputError(f'parts has to be a tuple that holds "word", but is {self.parts!r}.')
+        for part in self.parts:
+            _check_choice("parts", part, get_args(Part))
+        if not 0 < self.tolerance < math.inf:
+            raise InputError(
+                f"tolerance has to be a share above 0, for example 0.05, but is {self.tolerance!r}."
+            )
+        for name, least in (("max_points", 17), ("samples", 1)):
+            if not isinstance(value := getattr(self, name), int) or value < least:
+                raise InputError(f"{name} has to be a whole number from {least} on, but is {value!r}.")
+        if self.split and self.method not in _GRADIENTS:
+            raise InputError(
+                f"split needs one of the methods {', '.join(_GRADIENTS)}, but method is {self.method!r}."
+            )
+        if len(self.parts) > 1 and self.method not in _GRADIENTS:
+            raise InputError(
+                f'{self.method} varies whole words; parts has to be ("word",), but is {self.parts!r}.'
+            )
+        if (self.layer is None) == (self.method == "layer_conductance"):
+            raise InputError(
+                f'layer belongs to method="layer_conductance" and is needed there; method is {self.method!r} and layer is '
+                f"{self.layer!r}."
+            )
+
+
+def _check_choice(name: str, value: object, known: tuple[str, ...]) -> None:
+    if value not in known:
+        raise InputError(f"{name} has to be one of {', '.join(map(repr, known))}, but is {value!r}.")
+
+
+def attribute(
+    model: QAModel, reading: Reading, target: Target, options: Options, *, mask_id: int | None = None
+) -> Attribution:
+    """Attribute a settled target of a reading to the tokens of its window.
+
+    `mask_id` is the id of the tokenizer's mask token, for the mask baseline. Raises `ModelError` where the embeddings of
+    the model cannot be exchanged or it gives NaN on the way.
+
+    >>> from qalens.explain.targets import resolve
+    >>> from qalens.testing import toy_model, toy_tokenizer
+    >>> import qalens
+    >>> reader = qalens.Reader(toy_model(), toy_tokenizer())
+    >>> reading = reader.read("Who kept the lamp?", "Ada kept the lamp.")
+    >>> attribute(reader.model, reading, resolve(reading, "no_answer"), Options(agreement=False)).converged
+    True
+    """
+    problem = Problem(model, reading, target, options, mask_id)
+    with model.evaluating():
+        found = _METHODS[options.method](problem, options.baseline)
+        agreement = _agreement(problem, found)
+    return _record(problem, found, agreement)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What a method gives: values by share (start, end, or both at once), part and token, (H, P, T)."""
+
+    values: NDArray[np.float64]
+    baseline_value: float
+    value: float
+    error: float
+    converged: bool | None = None
+    detour: float | None = None
+    baseline: Baseline | None = None
+
+
+class Problem:
+    """One target, its window as embeddings, and the baseline that they are compared with."""
+
+    def __init__(
+        self, model: QAModel, reading: Reading, target: Target, options: Options, mask_id: int | None
+    ):
+        self.model, self.reading, self.target, self.options = model, reading, target, options
+        self.mask_id = mask_id
+        self.window = WindowInput(model, reading, target.window)
+        self.function = TargetFunction(reading, target)
+        T = self.window.shape[0]
+        self.roles = reading.windows.role[target.window, :T]
+        self.words: tuple[Word, ...] = window_words(reading.windows, target.window)
+        self.varied = np.isin(self.roles, _OVER[options.over])
+        missing = [part for part in options.parts if part not in self.window.parts]
+        if missing:
+            raise InputError(
+                f"{model.name} has no {missing[0]} embeddings that can be exchanged; it has {', '.join(self.window.parts)}."
+            )
+        self.parts = {part: _wide(self.window.parts[part]) for part in options.parts}
+        asked = target.name == "contrast" if options.split is None else options.split
+        self.split = asked and options.method in _GRADIENTS
+        self.passes = 0
+        self.batch = max(1, BATCH_TOKENS.get(model.device.type, 4096) // 2 // T)
+
+    def baseline(self, kind: Baseline) -> dict[str, torch.Tensor]:
+        """{part: (T, D)}: the embeddings without information, those of tokens that stay as they are included."""
+        stays = torch.as_tensor(~self.varied, device=self.model.device)[:, None]
+        return {part: torch.where(stays, x, self._plain(part, kind)) for part, x in self.parts.items()}
+
+    def _plain(self, part: str, kind: Baseline) -> torch.Tensor:
+        table = _wide(self.model.embeddings[part].weight.detach())
+        if kind == "zero":
+            return torch.zeros_like(table[0])
+        if kind == "mean" or part != "word":
+            return table.mean(0)
+        if kind == "pad":
+            return table[self.reading.windows.padding["input_ids"]]
+        if self.mask_id is None:
+            raise InputError(
+                'The tokenizer has no mask token; take baseline="pad", "mean" or "zero" instead of "mask".'
+            )
+        return table[self.mask_id]
+
+    def as_batch(self) -> dict[str, torch.Tensor]:
+        """{part: (1, T, D)}: the embeddings of the input."""
+        return {part: x[None] for part, x in self.parts.items()}
+
+    def value(self, parts: Mapping[str, torch.Tensor]) -> torch.Tensor:
+        """(B,): the target with embeddings (B, T, D) in the place of those parts, in their graph."""
+        self.passes += len(parts["word"])
+        value = self.function(*self.window.scores(parts))
+        _check_finite(self, value)
+        return value
+
+    def ends(self, kind: Baseline) -> tuple[float, float]:
+        """The target at a baseline and at the input."""
+        away = self.baseline(kind)
+        both = {part: torch.stack([away[part], x]) for part, x in self.parts.items()}
+        with torch.no_grad():
+            low, high = self.value(both).tolist()
+        return low, high
+
+
+def _check_finite(problem: Problem, value: torch.Tensor) -> None:
+    if not torch.isfinite(value).all():
+        raise ModelError(
+            f"{problem.model.name} gives {float(value[~torch.isfinite(value)][0])} for the {problem.target.words} on the way "
+            "to the baseline; nothing can be explained with that. In half precision that is often an overflow, and "
+            'dtype="float32" avoids it.'
+        )
+
+
+def _wide(x: torch.Tensor) -> torch.Tensor:
+    """At least float32: steps along a path would be lost in half precision."""
+    return x if x.dtype == torch.float64 else x.float()
+
+
+# --- gradients --------------------------------------------------------------------------------------------------------
+
+
+def _gradients(
+    problem: Problem, parts: Mapping[str, torch.Tensor]
+) -> tuple[list[tuple[torch.Tensor, ...]], NDArray[np.float64], list[NDArray[np.float64]]]:
+    """Gradients of the target at B places by share and part, its values (B,), and the start and end logits (B, T).
+
+    One forward pass, and one backward pass for start and end together; with `split` one for each, of what reaches the
+    target through the start logits and through the end logits.
+    """
+    leaves = [x.detach().requires_grad_() for x in parts.values()]
+    problem.passes += len(leaves[0])
+    with torch.enable_grad():
+        s, e = problem.window.scores(dict(zip(parts, leaves, strict=True)))
+        ends = [x.detach().requires_grad_() for x in (s, e)]
+        value = problem.function(*ends)
+        _check_finite(problem, value)
+        found = torch.autograd.grad(value.sum(), ends, allow_unused=True)
+        ds, de = (torch.zeros_like(x) if d is None else d for x, d in zip(ends, found, strict=True))
+        if problem.split:
+            shares = [
+                torch.autograd.grad(s, leaves, ds, retain_graph=True),
+                torch.autograd.grad(e, leaves, de),
+            ]
+        else:
+            shares = [torch.autograd.grad((s, e), leaves, (ds, de))]
+    return shares, value.detach().cpu().numpy(), [x.detach().double().cpu().numpy() for x in (s, e)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Along:
+    """Contributions (K, H, P, T) at K places on a path, the target there (K,), and its best spans there (K, 2)."""
+
+    contributions: NDArray[np.float64]
+    values: NDArray[np.float64]
+    best: NDArray[np.int64]
+
+
+def _along(problem: Problem, origin: Mapping[str, torch.Tensor], places: NDArray[np.float64]) -> _Along:
+    """Gradient times way from `origin` to the input, at places from 0 (there) to 1 (the input)."""
+    ways = {part: x - origin[part] for part, x in problem.parts.items()}
+    rows, values, best = [], [], []
+    for k in range(0, len(places), problem.batch):
+        at = torch.as_tensor(places[k : k + problem.batch], device=problem.model.device)[:, None, None]
+        here = {part: origin[part] + at.to(way.dtype) * way for part, way in ways.items()}
+        shares, value, (s, e) = _gradients(problem, here)
+        rows.append(
+            [
+                [
+                    (g * way).sum(-1).double().cpu().numpy()
+                    for g, way in zip(share, ways.values(), strict=True)
+                ]
+                for share in shares
+            ]
+        )
+        values.append(value)
+        best.append(best_spans(problem.reading, problem.target.window, s, e))
+    contributions = np.concatenate([np.moveaxis(np.array(row), 2, 0) for row in rows])
+    return _Along(contributions, np.concatenate(values), np.concatenate(best))
+
+
+def _integrated_gradients(problem: Problem, baseline: Baseline) -> _Found:
+    origin = problem.baseline(baseline)
+    best: dict[float, tuple[int, ...]] = {}
+
+    def gradients(places: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        along = _along(problem, origin, places)
+        best.update(zip(places.tolist(), map(tuple, along.best.tolist()), strict=True))
+        return along.contributions, along.values
+
+    options = problem.options
+    path = integrate(gradients, tolerance=options.tolerance, max_points=options.max_points)
+    elsewhere = np.array([best[p] != best[1.0] for p in path.points.tolist()])
+    return _Found(
+        path.value,
+        path.low,
+        path.high,
+        path.error,
+        path.converged,
+        detour=float(path.weights @ elsewhere),
+        baseline=baseline,
+    )
+
+
+def _input_x_gradient(problem: Problem, baseline: Baseline) -> _Found:
+    # The gradient at the input alone, times the way from zeros: no baseline of the user's enters.
+    along = _along(problem, problem.baseline("zero"), np.ones(1))
+    values = along.contributions[0]
+    low, high = problem.ends("zero")
+    return _Found(values, low, high, _error(values, low, high))
+
+
+def _error(values: NDArray[np.float64], low: float, high: float) -> float:
+    return abs(float(values.sum()) - (high - low)) / max(abs(high - low), LEAST_CHANGE)
+
+
+# --- perturbations and layers, by Captum ------------------------------------------------------------------------------
+
+
+def _value_of_words(problem: Problem) -> Callable[[torch.Tensor], torch.Tensor]:
+    """The target as a function of word embeddings (B, T, D) alone, as Captum's methods want it."""
+    return lambda words: problem.value({"word": words})
+
+
+def _features(problem: Problem) -> torch.Tensor:
+    """(1, T, 1): the number of the word that each token belongs to; what is not varied is one more together."""
+    T = len(problem.roles)
+    varied = [w.tokens for w in problem.words if problem.varied[w.tokens[0]]]
+    numbers = np.full(T, len(varied))
+    for k, tokens in enumerate(varied):
+        numbers[list(tokens)] = k
+    # Captum counts the features from 0 without gaps.
+    _, numbers = np.unique(numbers, return_inverse=True)
+    return torch.as_tensor(numbers, device=problem.model.device)[None, :, None]
+
+
+def _by_token(problem: Problem, effects: torch.Tensor, features: torch.Tensor) -> NDArray[np.float64]:
+    """(1, 1, T): the effect of each word, shared evenly by its tokens; 0 where nothing was varied."""
+    words = features[0, :, 0].cpu().numpy()
+    values = effects[0, :, 0].double().cpu().numpy() / np.bincount(words)[words]
+    return np.where(problem.varied, values, 0.0)[None, None]
+
+
+def _occlusion(problem: Problem, baseline: Baseline) -> _Found:
+    from captum.attr import FeatureAblation
+
+    features = _features(problem)
+    with torch.no_grad():
+        effects = FeatureAblation(_value_of_words(problem)).attribute(
+            problem.parts["word"][None],
+            baselines=problem.baseline(baseline)["word"][None],
+            feature_mask=features,
+            perturbations_per_eval=2 * problem.batch,
+        )
+    return _perturbed(problem, effects, features, baseline)
+
+
+def _shapley(problem: Problem, baseline: Baseline) -> _Found:
+    from captum.attr import ShapleyValueSampling
+
+    features = _features(problem)
+    with torch.no_grad(), torch.random.fork_rng(devices=[]):
+        torch.manual_seed(problem.options.seed)
+        effects = ShapleyValueSampling(_value_of_words(problem)).attribute(
+            problem.parts["word"][None],
+            baselines=problem.baseline(baseline)["word"][None],
+            feature_mask=features,
+            n_samples=problem.options.samples,
+            perturbations_per_eval=2 * problem.batch,
+        )
+    return _perturbed(problem, effects, features, baseline)
+
+
+def _perturbed(problem: Problem, effects: torch.Tensor, features: torch.Tensor, baseline: Baseline) -> _Found:
+    values = _by_token(problem, effects, features)
+    low, high = problem.ends(baseline)
+    return _Found(values, low, high, _error(values, low, high), baseline=baseline)
+
+
+def _layer(problem: Problem) -> torch.nn.Module:
+    blocks = find_blocks(problem.model)
+    depth = getattr(getattr(problem.model.module, "config", None), "num_hidden_layers", len(blocks))
+    if depth != len(blocks):
+        raise ModelError(
+            f"{problem.model.name} runs {len(blocks)} block {depth} times, and the conductance of one of these runs cannot be "
+            "told from the others."
+        )
+    k = problem.options.layer
+    if k is None or not 0 <= k < len(blocks):
+        raise InputError(
+            f"layer has to be from 0 to {len(blocks) - 1} for {problem.model.name}, but is {k!r}."
+        )
+    return _giving_a_tensor(problem, blocks[k])
+
+
+def _giving_a_tensor(problem: Problem, block: torch.nn.Module) -> torch.nn.Module:
+    """The block, or the part of it that gives what the block gives, where the block itself returns a tuple."""
+    gave: dict[torch.nn.Module, Any] = {}
+    with ExitStack() as stack, torch.no_grad():
+        for part in block.modules():
+            stack.enter_context(hooked(part, lambda module, _, output: gave.update({module: output})))
+        problem.value(problem.as_batch())
+    states = hidden(gave.get(block))
+    for part, output in gave.items():
+        if output is states and isinstance(states, torch.Tensor):
+            return part
+    raise ModelError(
+        f"{problem.model.name}: no part of {type(block).__name__} gives its hidden states as one tensor, and Captum needs one."
+    )
+
+
+def _layer_conductance(problem: Problem, baseline: Baseline) -> _Found:
+    from captum.attr import LayerConductance
+
+    layer = _layer(problem)
+    T, steps = len(problem.roles), 16
+    low, high = problem.ends(baseline)
+    conductance = LayerConductance(_value_of_words(problem), layer)
+    while True:
+        found = conductance.attribute(
+            problem.parts["word"][None],
+            baselines=problem.baseline(baseline)["word"][None],
+            n_steps=steps,
+            method="gausslegendre",
+            internal_batch_size=max(2, problem.batch),
+        )
+        found = found[0] if isinstance(found, tuple) else found
+        # By token, wherever the layer has its tokens.
+        values = found.detach().reshape(-1, found.shape[-1]).sum(-1).double().cpu().numpy().reshape(1, 1, T)
+        error = _error(values, low, high)
+        if error <= problem.options.tolerance or 2 * steps > problem.options.max_points:
+            break
+        steps *= 2
+    return _Found(values, low, high, error, error <= problem.options.tolerance, baseline=baseline)
+
+
+_METHODS: dict[str, Callable[[Problem, Baseline], _Found]] = {
+    "integrated_gradients": _integrated_gradients,
+    "input_x_gradient": _input_x_gradient,
+    "occlusion": _occlusion,
+    "shapley": _shapley,
+    "layer_conductance": _layer_conductance,
+}
+
+
+# --- the record -------------------------------------------------------------------------------------------------------
+
+
+def _agreement(problem: Problem, found: _Found) -> dict[str, float]:
+    """How the words rank under the other baselines: {baseline: Spearman correlation with the values found}."""
+    method, wanted = problem.options.method, problem.options.agreement
+    if found.baseline is None or not (method in _RANKED_ANYWAY if wanted is None else wanted):
+        return {}
+    others = [
+        b for b in get_args(Baseline) if b != found.baseline and (b != "mask" or problem.mask_id is not None)
+    ]
+    own = _word_sums(problem, found.values.sum((0, 1)))
+    return {b: rank_correlation(own, _word_sums(problem, _rough(problem, b))) for b in others}
+
+
+def _rough(problem: Problem, baseline: Baseline) -> NDArray[np.float64]:
+    """(T,): values under another baseline, good enough to rank words by."""
+    if problem.options.method != "integrated_gradients":
+        return _METHODS[problem.options.method](problem, baseline).values.sum((0, 1))
+    places, weights = np.polynomial.legendre.leggauss(_RANKING_POINTS)
+    along = _along(problem, problem.baseline(baseline), (places + 1) / 2)
+    return np.tensordot(weights / 2, along.contributions.sum((1, 2)), 1)
+
+
+def _word_sums(problem: Problem, values: NDArray[np.float64]) -> list[float]:
+    return [float(values[list(w.tokens)].sum()) for w in problem.words if problem.varied[w.tokens[0]]]
+
+
+def _record(problem: Problem, found: _Found, agreement: dict[str, float]) -> Attribution:
+    options, reading, target = problem.options, problem.reading, problem.target
+    w, T = target.window, len(problem.roles)
+    values = found.values.sum((0, 1))
+    start, end = found.values.sum(1) if problem.split else (None, None)
+    trust = Trust(
+        value=found.value,
+        baseline_value=found.baseline_value,
+        completeness_error=found.error,
+        tolerance=options.tolerance,
+        converged=found.converged,
+        passes=problem.passes,
+        detour=found.detour,
+        agreement=agreement,
+        answer_share=answer_share(reading, target, values),
+    )
+    return Attribution(
+        question=reading.question,
+        context=reading.context,
+        target=target,
+        method=options.method,
+        baseline=found.baseline,
+        over=options.over,
+        tokens=reading.windows.tokens[w, :T].copy(),
+        roles=problem.roles.copy(),
+        offsets=reading.windows.offsets[w, :T].copy(),
+        values=values,
+        parts=dict(zip(problem.parts, found.values.sum(0), strict=True)),
+        words=problem.words,
+        trust=trust,
+        start_values=start,
+        end_values=end,
+        layer=options.layer,
+        model=problem.model.name,
+    )

@@ -1,0 +1,147 @@
+"""One window of a reading as embeddings that can be changed, and a target as a function of the logits that follow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+
+from qalens.errors import ModelError
+from qalens.explain.targets import Target
+from qalens.model import QAModel
+from qalens.reading import Reading
+
+
+class WindowInput:
+    """One window, without padding, whose embeddings can be exchanged while everything else stays as it was read.
+
+    - `ids` (1, T): its token ids
+    - `parts`: {"word": (T, D), "position": …, "segment": …}: what the embedding tables of the model gave for it, those
+      that it has; their sum is what the first layer sees
+
+    The embeddings are exchanged by forward hooks on the tables, so the model computes its masks and positions from the
+    same ids as ever. Raises `ModelError` where that cannot work.
+    """
+
+    def __init__(self, model: QAModel, reading: Reading, window: int):
+        self.model = model
+        n = int(reading.windows.lengths[window])
+        rows = {name: array[window : window + 1, :n] for name, array in reading.windows.model_inputs.items()}
+        self._inputs = model.tensors(rows)
+        self.ids = self._inputs["input_ids"]
+        self._tables = model.embeddings
+        self._turned: dict[str, bool] = {}
+        self.parts = self._look_up()
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """T tokens and D numbers for each."""
+        return tuple(self.parts["word"].shape)
+
+    def _look_up(self) -> dict[str, torch.Tensor]:
+        """What the tables give for this window, seen once as the model runs."""
+        seen: dict[str, list[tuple[Any, torch.Tensor]]] = {name: [] for name in self._tables}
+
+        def watch(name: str) -> Any:
+            return lambda _, given, output: seen[name].append((given[0] if given else None, output.detach()))
+
+        with ExitStack() as stack, self.model.evaluating(), torch.no_grad():
+            for name, table in self._tables.items():
+                stack.enter_context(hooked(table, watch(name)))
+            self.model.scores(self._inputs)
+        if len(seen["word"]) != 1:
+            raise ModelError(
+                f"{self.model.name} looks its words up {len(seen['word'])} times in one pass, and qalens can only exchange "
+                "the embeddings of a model that does it once. (An encoder with a decoder does it twice.)"
+            )
+        T = self.ids.shape[1]
+        parts = {}
+        for name, calls in seen.items():
+            if len(calls) != 1:
+                continue
+            given, output = calls[0]
+            # XLNet puts the tokens first and the batch second.
+            turned = name == "word" and given is not None and tuple(given.shape) == (T, 1) and T > 1
+            self._turned[name] = turned
+            parts[name] = output.reshape(-1, output.shape[-1])
+        return {name: p for name, p in parts.items() if len(p) == T}
+
+    def scores(self, parts: Mapping[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
+        """Start and end logits (B, T) with embeddings (B, T, D) in the place of those parts, in their graph."""
+        B = len(parts["word"])
+        inputs = {name: ids.expand(B, -1) for name, ids in self._inputs.items()}
+        with ExitStack() as stack:
+            for name, values in parts.items():
+                stack.enter_context(hooked(self._tables[name], self._exchange(name, values)))
+            return self.model.scores(inputs)
+
+    def _exchange(self, name: str, values: torch.Tensor) -> Any:
+        turned = values.transpose(0, 1) if self._turned[name] else values
+        return lambda _, given, output: turned.to(output.dtype)
+
+    def scores_of_ids(self, ids: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Start and end logits (B, T) with other ids (B, T) in the place of this window's."""
+        inputs = {name: own.expand(len(ids), -1) for name, own in self._inputs.items()} | {"input_ids": ids}
+        return self.model.scores(inputs)
+
+
+class TargetFunction:
+    """A target as a function of the start and end logits (B, T) of its window, without padding: (B,) numbers.
+
+    The value at the reading's own logits is what the reading says: a score, a logit, a difference of scores, or the
+    logit of its P(∅).
+    """
+
+    def __init__(self, reading: Reading, target: Target):
+        self.target = target
+        self._null = int(reading.windows.null_index[target.window])
+        if target.name == "no_answer":
+            self._freeze_rest(reading, target.window)
+
+    def _freeze_rest(self, reading: Reading, window: int) -> None:
+        """What counts beside this window's own null score and spans, and stays as it is."""
+        spans, null = reading.spans, reading.logits.null_scores
+        here = spans.window == window
+        self._i, self._j = (
+            torch.as_tensor(t[here].astype(np.int64)) for t in (spans.token_start, spans.token_end)
+        )
+        others = spans.score[~here]
+        self._other_spans = float(np.logaddexp.reduce(others)) if len(others) else -np.inf
+        mean = reading.null == "mean"
+        self._null_weight = 1 / len(null) if mean else 1.0
+        self._other_nulls = float(null.sum() - null[window]) / len(null) if mean else 0.0
+
+    def __call__(self, start: torch.Tensor, end: torch.Tensor) -> torch.Tensor:
+        s, e = start.double(), end.double()
+        target = self.target
+        if target.name == "no_answer":
+            return self._no_answer(s, e)
+        if target.name == "start":
+            return s[:, target.tokens[0]]
+        if target.name == "end":
+            return e[:, target.tokens[1]]
+        score = self._score(s, e, target.tokens)
+        return score - self._score(s, e, target.rival_tokens) if target.name == "contrast" else score
+
+    def _score(self, s: torch.Tensor, e: torch.Tensor, tokens: tuple[int, int] | None) -> torch.Tensor:
+        i, j = (self._null, self._null) if tokens is None else tokens
+        return s[:, i] + e[:, j]
+
+    def _no_answer(self, s: torch.Tensor, e: torch.Tensor) -> torch.Tensor:
+        null = self._null_weight * self._score(s, e, None) + self._other_nulls
+        rest = torch.full_like(s[:, :1], self._other_spans)
+        z = s[:, self._i.to(s.device)] + e[:, self._j.to(s.device)]
+        return null - torch.cat([z, rest], 1).logsumexp(1)
+
+
+@contextmanager
+def hooked(module: torch.nn.Module, hook: Any) -> Iterator[None]:
+    """A forward hook on a module, gone afterwards whatever happens."""
+    handle = module.register_forward_hook(hook)
+    try:
+        yield
+    finally:
+        handle.remove()
