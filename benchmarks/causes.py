@@ -84,14 +84,18 @@ def attribution(target="no_answer", **options) -> Values:
 
 
 def attention(layers: slice) -> Values:
-    """Attention that each token gets, mean over tokens, heads and some layers; needs the eager implementation."""
+    """Attention that each token gets, mean over tokens, heads and some layers."""
 
     def values(reader: qalens.Reader, reading: Reading) -> NDArray[np.float64]:
         w = int(reading.logits.null_scores.argmin())
         n = int(reading.windows.lengths[w])
         inputs = reader.model.tensors({k: v[w : w + 1, :n] for k, v in reading.windows.model_inputs.items()})
+        module = reader.model.module
+        kept = module.config._attn_implementation
+        module.set_attn_implementation("eager")  # the others tell no attention
         with torch.no_grad():
-            maps = reader.model.module(**inputs, output_attentions=True).attentions
+            maps = module(**inputs, output_attentions=True).attentions
+        module.set_attn_implementation(kept)
         return torch.stack(maps[layers]).double().mean((0, 1, 2, 3)).numpy()
 
     return values
@@ -169,7 +173,6 @@ def main() -> None:
     parser.add_argument("--methods", help="only methods whose name holds this")
     args = parser.parse_args()
     reader = qalens.load(args.model)
-    reader.model.module.set_attn_implementation("eager")
     chosen = questions(reader, args.file, args.causes, args.questions)
     reasons = np.array([reason for *_, reason in chosen])
     rng = np.random.default_rng(0)

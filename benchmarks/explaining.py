@@ -1,6 +1,6 @@
 """Do explanations converge, are they faithful, how fast are they, and what do they cost in a long text?
 
-    python benchmarks/explaining.py converge FILE [--questions 200]
+    python benchmarks/explaining.py converge FILE [--questions 200] [--tested 50]
     python benchmarks/explaining.py speed FILE [--questions 20] [--rounds 3]
     python benchmarks/explaining.py long
 
@@ -31,12 +31,16 @@ import torch
 from captum.attr import LayerIntegratedGradients
 
 import qalens
+from qalens.explain import Options
 from qalens.explain.tables import bootstrap_mean
 from qalens.text import Example, read_squad
 
 SENTENCE = (
     "The keeper wrote the height of every tide into a small green book that nobody else was allowed to open. "
 )
+
+
+RANKED = ("integrated_gradients", Options(baseline="mask", agreement=False), "input_x_gradient", "occlusion")
 
 
 def drawn(file: Path, many: int) -> tuple[list[Example], list[Example]]:
@@ -50,17 +54,18 @@ def drawn(file: Path, many: int) -> tuple[list[Example], list[Example]]:
 # --- converge ---------------------------------------------------------------------------------------------------------
 
 
-def converge(reader: qalens.Reader, file: Path, many: int) -> None:
+def converge(reader: qalens.Reader, file: Path, many: int, tested: int) -> None:
     for kind, examples, target in zip(
         ("answerable", "unanswerable"), drawn(file, many), ("answer", "no_answer"), strict=True
     ):
         readings = list(reader.read_many(examples, progress=False))
         for baseline in ("pad", "mask", "mean", "zero"):
-            found = list(reader.attribute_many(readings, target, baseline=baseline, agreement=False))
+            some = readings if baseline == "pad" else readings[:tested]
+            found = list(
+                reader.attribute_many(some, target, baseline=baseline, agreement=False, progress=False)
+            )
             report_convergence(f"{kind}, {target}, {baseline}", found)
-        table = reader.rank_methods(
-            readings, target, methods=("integrated_gradients", "input_x_gradient", "occlusion")
-        )
+        table = reader.rank_methods(readings[:tested], target, methods=RANKED, progress=False)
         print(table, flush=True)
 
 
@@ -200,6 +205,12 @@ def main() -> None:
     parser.add_argument("what", choices=("converge", "speed", "long"))
     parser.add_argument("file", type=Path, nargs="?", help="questions in SQuAD form")
     parser.add_argument("--questions", type=int, help="how many of each kind")
+    parser.add_argument(
+        "--tested",
+        type=int,
+        default=50,
+        help="how many of each kind are explained with other baselines and tested for faithfulness",
+    )
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--model", help="a folder or hub name; default: the bundled checkpoint")
     args = parser.parse_args()
@@ -208,7 +219,7 @@ def main() -> None:
     elif args.file is None:
         parser.error(f"{args.what} needs a FILE")
     elif args.what == "converge":
-        converge(qalens.load(args.model), args.file, args.questions or 200)
+        converge(qalens.load(args.model), args.file, args.questions or 200, args.tested)
     else:
         speed(args.file, args.questions or 20, args.rounds, args.model)
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import ssl
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
@@ -37,6 +40,8 @@ _LOADING_FAULTS = (
     SafetensorError,
 )
 _DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
+# Whole numbers of as many bytes as a weight has.
+_BITS = {1: torch.int8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
 # Padding a batch costs what its longest window costs, and a CPU gains nothing from batches beyond this.
 BATCH_TOKENS = {"cpu": 4096, "cuda": 65536, "mps": 16384}
 
@@ -58,7 +63,7 @@ class QAModel:
         self.module = module
         self.name = name or getattr(module, "name_or_path", "") or type(module).__name__
         self.note = note
-        self._fingerprint: tuple[Any, str] | None = None
+        self._bit_sums: dict[str, tuple[tuple[int, int], int]] = {}
         self._check_head()
         if self.dtype.itemsize < 4:
             _keep_head_in_float32(module)
@@ -173,8 +178,7 @@ class QAModel:
 
         Raises `ModelError` for a model that does not tell which module looks its words up.
         """
-        get = getattr(self.module, "get_input_embeddings", None)
-        word = get() if callable(get) else None
+        word = self._word_table()
         if not isinstance(word, torch.nn.Embedding):
             raise ModelError(
                 f"{self.name} does not tell where its word embeddings are: get_input_embeddings() of "
@@ -189,22 +193,43 @@ class QAModel:
                 tables[part] = table
         return tables
 
+    def _word_table(self) -> Any:
+        get = getattr(self.module, "get_input_embeddings", None)
+        try:
+            return get() if callable(get) else None
+        except NotImplementedError:  # what transformers raises for a model that has none
+            return None
+
     @property
     def fingerprint(self) -> str:
         """Some letters that change whenever a weight does, to tell which model made a reading.
 
-        Taken from sixteen values of every weight; a change that leaves all of those as they were is not seen.
+        Taken from the bits of every weight, added up, and from sixteen values of it. The bits are added up again where
+        torch counts a change; it counts none that is made through `weight.data`, so those show in the sixteen alone.
         """
-        # In-place changes raise a tensor's version, new weights live elsewhere; neither, and nothing has changed.
-        state = tuple((p.data_ptr(), p._version) for p in self.module.parameters() if not p.is_inference())
-        if self._fingerprint is None or self._fingerprint[0] != state:
-            self._fingerprint = state, _fingerprint(self.module)
-        return self._fingerprint[1]
+        digest = hashlib.sha256()
+        with torch.no_grad():
+            for name, weight in self.module.named_parameters():
+                flat = weight.detach().reshape(-1)
+                # Not every device has float64, so the values travel first.
+                some = flat[:: max(1, len(flat) // 16)].cpu().double().numpy()
+                told = f"{name} {tuple(weight.shape)} {weight.dtype} {self._bit_sum(name, weight)} "
+                digest.update(told.encode() + some.tobytes())
+        return digest.hexdigest()[:16]
+
+    def _bit_sum(self, name: str, weight: torch.Tensor) -> int:
+        """The bits of a weight as whole numbers, added up: the same on every device and in every order."""
+        # In-place changes raise a tensor's version, and new weights live elsewhere.
+        state = weight.data_ptr(), 0 if weight.is_inference() else weight._version
+        known = self._bit_sums.get(name)
+        if known is None or known[0] != state:
+            bits = weight.detach().reshape(-1).view(_BITS[weight.itemsize])
+            known = self._bit_sums[name] = state, int(bits.sum(dtype=torch.int64))
+        return known[1]
 
     def _check_ids(self, ids: NDArray[np.int64]) -> None:
         # On a GPU an unknown id would take the whole process down, not only this batch.
-        embeddings = getattr(self.module, "get_input_embeddings", lambda: None)()
-        known = getattr(embeddings, "num_embeddings", None)
+        known = getattr(self._word_table(), "num_embeddings", None)
         if known is not None and ids.max() >= known:
             raise IndexError(
                 f"the tokenizer gives token id {ids.max()} and the model knows {known:,}; they do not belong together"
@@ -262,16 +287,6 @@ def _keep_head_in_float32(module: torch.nn.Module) -> None:
         head.register_forward_pre_hook(lambda _, args: (args[0].float(), *args[1:]))
 
 
-def _fingerprint(module: torch.nn.Module) -> str:
-    digest = hashlib.sha256()
-    with torch.no_grad():
-        for name, weight in module.named_parameters():
-            flat = weight.detach().reshape(-1)
-            some = flat[:: max(1, len(flat) // 16)].double().cpu().numpy()
-            digest.update(f"{name} {tuple(weight.shape)} {weight.dtype} ".encode() + some.tobytes())
-    return digest.hexdigest()[:16]
-
-
 def _position_limit(module: torch.nn.Module) -> int | None:
     for name, part in module.named_modules():
         if name.endswith("position_embeddings") and isinstance(part, torch.nn.Embedding):
@@ -298,6 +313,9 @@ def load_checkpoint(
     shown = "minilm-squad2 (bundled)" if name is None else str(name)
     # Custom code of a checkpoint is never run: trust_remote_code stays False whatever its files say.
     options: dict[str, Any] = {"revision": revision, "trust_remote_code": False}
+    if not Path(source).is_dir():
+        # Its client would try for most of a minute before it gave up.
+        options["local_files_only"] = not _hub_answers()
     try:
         with _quiet():
             tokenizer = transformers.AutoTokenizer.from_pretrained(source, **options)
@@ -359,6 +377,24 @@ def _source(name: str | Path | None) -> str:
             f"There is no folder {path}; a checkpoint is a folder with config.json, or a hub name."
         )
     return str(name)
+
+
+def _hub_answers() -> bool:
+    """Whether the model hub can be reached, as far as a short wait tells."""
+    from huggingface_hub import constants
+
+    if constants.HF_HUB_OFFLINE:
+        return False
+    try:
+        urllib.request.urlopen(urllib.request.Request(constants.ENDPOINT, method="HEAD"), timeout=3).close()
+    except urllib.error.HTTPError:
+        return True
+    except urllib.error.URLError as error:
+        # A certificate that Python does not know may be known to the hub's own client.
+        return isinstance(error.reason, ssl.SSLError)
+    except OSError:
+        return False
+    return True
 
 
 def _loading_error(shown: str, source: str, weights: str, error: Exception) -> ModelError:

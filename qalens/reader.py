@@ -6,8 +6,10 @@ import itertools
 import os
 import re
 import time
+import traceback
 from collections.abc import Iterable, Iterator, Sequence, Sized
 from dataclasses import dataclass, fields
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,12 +18,18 @@ import torch
 from qalens.decision import check_threshold, decide
 from qalens.errors import InputError, ModelError, QalensError
 from qalens.explain.attribution import Attribution, FailedAttribution, Method
-from qalens.explain.faithfulness import Faithfulness, faithfulness
+from qalens.explain.difference import ReadingDiff, compare
+from qalens.explain.edits import Edit, Where
+from qalens.explain.effects import ReadEdits, SentenceEffects, edit_reading, sentence_effects
+from qalens.explain.faithfulness import Faithfulness, check_masking, faithfulness
+from qalens.explain.flips import Flip, SmallestFlip, smallest_flip
 from qalens.explain.heads import HeadAblation, Replacement, ablate_heads
 from qalens.explain.layers import LayerTrace, layer_trace
+from qalens.explain.masking import MaskedWindows, check_unmasked, mask_token, mask_windows
 from qalens.explain.methods import Options, attribute
+from qalens.explain.search import SmallestSentences, smallest_sentences
 from qalens.explain.tables import FaithfulnessTable, faithfulness_table
-from qalens.explain.targets import Contrast, SpanLike, TargetName, check_source, resolve
+from qalens.explain.targets import Contrast, SpanLike, TargetName, check_source, check_target, resolve
 from qalens.model import QAModel, load_checkpoint
 from qalens.reading import FailedReading, Reading, Source
 from qalens.spans import (
@@ -265,8 +273,8 @@ class Reader:
     ) -> Iterator[Attribution | FailedAttribution]:
         """Explain many readings, lazily and in their order, all in the same way; options as in `attribute`.
 
-        What cannot be explained becomes a `FailedAttribution` in its place, with the reason in `error`. An unknown option
-        is refused at once. `progress` shows a bar: None only when it takes longer than two seconds.
+        What cannot be explained becomes a `FailedAttribution` in its place, with the reason in `error`. An unknown target
+        or option is refused at once. `progress` shows a bar: None only when it takes longer than two seconds.
 
         >>> from qalens.testing import toy_model, toy_tokenizer
         >>> reader = Reader(toy_model(), toy_tokenizer())
@@ -274,6 +282,7 @@ class Reader:
         >>> [type(one).__name__ for one in reader.attribute_many(readings, "no_answer")]
         ['Attribution', 'FailedAttribution']
         """
+        check_target(target)
         how = _options(method, options)
         return self._attributions(readings, target, how, progress)
 
@@ -294,6 +303,7 @@ class Reader:
                         self.model, reading, settled, how, mask_id=self.tokenizer.mask_token_id
                     )
                 except QalensError as error:
+                    _let_go(error)
                     found = FailedAttribution(reading, error)
                 bar.update()
                 yield found
@@ -341,6 +351,7 @@ class Reader:
         - `progress` shows a bar: None only when it takes longer than two seconds
 
         A reading that one of the methods cannot explain is left out for all of them; the table tells which, and why.
+        What no reading can be tested with is refused at once.
 
         >>> from qalens.testing import toy_model, toy_tokenizer
         >>> reader = Reader(toy_model(), toy_tokenizer())
@@ -348,8 +359,11 @@ class Reader:
         >>> reader.rank_methods(readings, methods=("input_x_gradient",)).readings
         1
         """
+        if isinstance(methods, str) or not methods:
+            raise InputError(f"methods has to be a list of methods, but is {methods!r}.")
         plans = [m if isinstance(m, Options) else _options(m, {"agreement": False}) for m in methods]
-        mask_id = self.tokenizer.mask_token_id
+        check_target(target)
+        mask_id = check_masking(self.tokenizer.mask_token_id, random_rankings, seed)
         tested, failed = [], []
         total = len(readings) if isinstance(readings, Sized) else None
         with _Bar(total, progress, "readings") as bar:
@@ -369,9 +383,10 @@ class Reader:
                         )
                     )
                 except QalensError as error:
+                    _let_go(error)
                     failed.append((number, error))
                 bar.update()
-        return faithfulness_table(tested, failed=failed, seed=seed)
+        return faithfulness_table(tested, names=[how.name for how in plans], failed=failed, seed=seed)
 
     def lens(self, reading: Reading) -> LayerTrace:
         """Ask the question-answering head after every layer: when does the answer appear, and when is it settled?
@@ -408,6 +423,98 @@ class Reader:
         return ablate_heads(
             self.model, reading, target=target, span=span, by=by, batch_tokens=self.batch_tokens
         )
+
+    def compare(self, before: Reading, after: Reading) -> ReadingDiff:
+        """Hold two readings against each other, in characters: of whichever models, questions and texts.
+
+        Neither has to be a reading of this model, and tokenizers need not match. Raises `InputError` for what is no
+        reading.
+
+        >>> from qalens.testing import toy_model, toy_tokenizer
+        >>> reader, other = (Reader(toy_model(seed), toy_tokenizer()) for seed in (0, 1))
+        >>> diff = reader.compare(*(r.read("Who kept the lamp?", "Ada kept the lamp.") for r in (reader, other)))
+        >>> 0 < diff.distance <= 1
+        True
+        """
+        return compare(before, after)
+
+    def edit(self, reading: Reading, edit: Edit) -> ReadingDiff:
+        """Read the question and text of a reading again after a change, and see what the change did.
+
+        Edits are in `qalens.explain.edits`: `DropSentence`, `KeepSentence`, `MaskWords`, `ReplaceWords`. Masked words keep
+        their place, and only the windows that hold them are read again; any other change cuts the text into windows anew,
+        with this reader's lengths. The longest answer, the null rule and the threshold are those of the reading. Raises
+        `InputError` for a reading of another model and for an edit that cannot be made.
+
+        >>> from qalens.explain.edits import DropSentence
+        >>> from qalens.testing import toy_model, toy_tokenizer
+        >>> reader = Reader(toy_model(), toy_tokenizer())
+        >>> reading = reader.read("Who kept the lamp?", "Ada kept the lamp. Tobias slept.")
+        >>> reader.edit(reading, DropSentence(1)).after.context
+        'Ada kept the lamp. '
+        """
+        return edit_reading(reading, edit, self._edits_of(reading))
+
+    def sentence_effects(self, reading: Reading, *, progress: bool | None = None) -> SentenceEffects:
+        """Read the text without each of its sentences, and each sentence alone: which hold the answer up?
+
+        Two readings a sentence, in sorted batches; only numbers are kept of them. `progress` shows a bar: None only
+        when it takes longer than two seconds. Raises `InputError` for a reading of another model.
+
+        >>> from qalens.testing import toy_model, toy_tokenizer
+        >>> reader = Reader(toy_model(), toy_tokenizer())
+        >>> reader.sentence_effects(reader.read("Who kept the lamp?", "Ada kept the lamp. Tobias slept."))
+        SentenceEffects(2 sentences)
+        """
+        with _Bar(None, progress, "readings") as bar:
+            return sentence_effects(reading, self._edits_of(reading, bar))
+
+    def smallest_sentences(
+        self, reading: Reading, *, budget: int = 256, progress: bool | None = None
+    ) -> SmallestSentences:
+        """Find the fewest sentences on which the model says what it says of the whole text.
+
+        `budget` is the most readings to spend. What is kept where the reading abstains, and how sets are chosen, is told
+        in `explain.search.smallest_sentences`. Raises `InputError` for a reading of another model.
+
+        >>> from qalens.testing import toy_model, toy_tokenizer
+        >>> reader = Reader(toy_model(), toy_tokenizer())
+        >>> reader.smallest_sentences(reader.read("Who kept the lamp?", "Ada kept the lamp.")).sentences
+        (0,)
+        """
+        with _Bar(None, progress, "readings") as bar:
+            return smallest_sentences(reading, self._edits_of(reading, bar), budget=budget)
+
+    def smallest_flip(
+        self,
+        reading: Reading,
+        *,
+        where: Where = "context",
+        to: Flip = "opposite",
+        protect_answer: bool = True,
+        budget: int = 512,
+        progress: bool | None = None,
+    ) -> SmallestFlip:
+        """Find the fewest words whose masking flips the decision: from an answer to none, or from none to an answer.
+
+        - `where`: "context" masks words of the text, "question" those of the question
+        - `to`: "opposite", "other_answer" (from an answer to a different one) or "any" of the two
+        - `protect_answer`: leaves the words of the answer itself alone
+        - `budget`: the most readings to spend; `progress`: whether to show a bar
+
+        Raises `InputError` for a reading of another model and for a tokenizer without a mask token.
+
+        >>> from qalens.testing import toy_model, toy_tokenizer
+        >>> reader = Reader(toy_model(), toy_tokenizer(), threshold=50)
+        >>> reader.smallest_flip(reader.read("Who kept the lamp?", "Ada kept the lamp."), budget=40).flipped
+        False
+        """
+        mask_token(self.tokenizer)
+        with _Bar(None, progress, "readings") as bar:
+            read = self._edits_of(reading, bar)
+            return smallest_flip(
+                reading, read, where=where, to=to, protect_answer=protect_answer, budget=budget
+            )
 
     def with_options(self, **options: Any) -> Reader:
         """The same model and tokenizer with some options of `Reader` changed; this reader stays as it is.
@@ -451,18 +558,51 @@ class Reader:
             return FailedReading(example, error)
         return _Prepared(example, windows)
 
+    def _edits_of(self, reading: Reading, bar: _Bar | None = None) -> ReadEdits:
+        """What reads edits of a reading as it was read itself: with its longest answer and its null rule."""
+        check_source(self.model, reading)
+        reader = self
+        if (self.max_answer_length, self.null) != (reading.max_answer_length, reading.null):
+            reader = self.with_options(max_answer_length=reading.max_answer_length, null=reading.null)
+        return partial(reader._read_edits, reading, bar)
+
+    def _read_edits(
+        self, reading: Reading, bar: _Bar | None, edits: Iterable[Edit]
+    ) -> Iterator[Reading | FailedReading]:
+        for chunk in _chunks(self._prepare_edit(reading, edit) for edit in edits):
+            for after in self._read_chunk(chunk):
+                if bar is not None:
+                    bar.update()
+                yield after
+
+    def _prepare_edit(self, reading: Reading, edit: Edit) -> _Prepared | FailedReading:
+        """The windows that an edit changes, or why there are none."""
+        try:
+            edited = edit.apply(reading.question, reading.context)
+            if edited.masked:
+                mask = mask_token(self.tokenizer)
+                masked = mask_windows(reading.logits, edited.masked, mask, where=edited.where)
+                return _Prepared(reading.example, masked.changed, masked)
+            check_unmasked(reading.windows, self.tokenizer)
+        except QalensError as error:
+            return FailedReading(reading.example, error)
+        return self._prepare(Example(edited.question, edited.context, id=reading.example.id))
+
     def _read_chunk(self, chunk: list[_Prepared | FailedReading]) -> Iterator[Reading | FailedReading]:
         """Readings of prepared items, in their order; their windows share sorted batches."""
         windows = [p.windows for p in chunk if isinstance(p, _Prepared)]
+        source = Source(self.model.name, self.model.fingerprint)
         logits = self.model.logits(windows, batch_tokens=self.batch_tokens)
         for prepared in chunk:
             yield (
                 prepared
                 if isinstance(prepared, FailedReading)
-                else self._finish(prepared.example, next(logits))
+                else self._finish(prepared.example, prepared.whole(next(logits)), source)
             )
 
-    def _finish(self, example: Example, logits: SpanLogits | ModelError) -> Reading | FailedReading:
+    def _finish(
+        self, example: Example, logits: SpanLogits | ModelError, source: Source
+    ) -> Reading | FailedReading:
         try:
             if isinstance(logits, ModelError):
                 raise logits
@@ -477,7 +617,7 @@ class Reader:
             decision=decide(spans, threshold=self.threshold),
             max_answer_length=self.max_answer_length,
             null=self.null,
-            source=Source(self.model.name, self.model.fingerprint),
+            source=source,
         )
 
     def __repr__(self) -> str:
@@ -489,10 +629,17 @@ class Reader:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Prepared:
-    """An example whose windows wait for their batch."""
+    """An example whose windows wait for their batch; with `masked`, those of its windows that have masked words."""
 
     example: Example
     windows: Windows
+    masked: MaskedWindows | None = None
+
+    def whole(self, logits: SpanLogits | ModelError) -> SpanLogits | ModelError:
+        """The logits of all windows of the example, from those that were waited for."""
+        return (
+            logits if self.masked is None or isinstance(logits, ModelError) else self.masked.complete(logits)
+        )
 
 
 class _Bar:
@@ -532,6 +679,13 @@ def _chunks(items: Iterable[_Prepared | FailedReading]) -> Iterator[list[_Prepar
             chunk, waiting = [], 0
     if chunk:
         yield chunk
+
+
+def _let_go(error: BaseException | None) -> None:
+    """Free what the frames of an error hold, such as the tensors that filled a GPU: the error is kept for long."""
+    while error is not None:
+        traceback.clear_frames(error.__traceback__)
+        error = error.__cause__
 
 
 def _options(method: Method, options: dict[str, Any]) -> Options:

@@ -90,6 +90,98 @@ def test_logits_of_no_text_at_all_are_none():
     assert list(QAModel(toy_model()).logits([])) == []
 
 
+# --- scores, tables and fingerprint -----------------------------------------------------------------------------------
+
+
+def test_scores_are_the_logits_in_their_graph():
+    qa = QAModel(toy_model())
+    windows = make_windows(toy_tokenizer(), "Who?", "Ada kept the lamp.")
+    inputs = qa.tensors(windows.model_inputs)
+    assert {name: x.tolist() for name, x in inputs.items()} == {
+        name: rows.tolist() for name, rows in windows.model_inputs.items()
+    }
+    assert {x.device for x in inputs.values()} == {qa.device}
+    start, end = qa.scores(inputs)
+    assert start.requires_grad
+    assert end.requires_grad
+    for found, expected in zip((start, end), qa.forward(windows.model_inputs), strict=True):
+        np.testing.assert_array_equal(found.detach().numpy(), expected)
+
+
+@pytest.mark.parametrize(
+    ("architecture", "parts"),
+    [
+        ("bert-uncased", ["word", "position", "segment"]),
+        ("roberta", ["word", "position", "segment"]),
+        ("albert", ["word", "position", "segment"]),
+        ("distilbert", ["word", "position"]),
+        ("deberta-v2", ["word"]),
+        ("xlnet", ["word"]),
+    ],
+)
+def test_the_tables_that_add_up_to_the_embeddings_are_found(architecture, parts):
+    module = model(architecture)
+    tables = QAModel(module).embeddings
+    assert list(tables) == parts
+    assert tables["word"] is module.get_input_embeddings()
+    known = {name: part for name, part in module.named_modules() if isinstance(part, torch.nn.Embedding)}
+    assert all(any(table is part for part in known.values()) for table in tables.values())
+
+
+class NoTables(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.zeros(1))
+
+
+def test_a_model_without_tables_says_what_it_would_need():
+    with pytest.raises(
+        ModelError, match=r"NoTables does not tell where .*: get_input_embeddings\(\) of NoTables has to"
+    ):
+        _ = QAModel(NoTables()).embeddings
+
+
+def test_a_fingerprint_is_that_of_the_weights_wherever_they_are(tmp_path):
+    module = toy_model()
+    known = QAModel(module).fingerprint
+    assert known == QAModel(module).fingerprint == QAModel(toy_model(), name="other").fingerprint
+    module.save_pretrained(tmp_path)
+    again = transformers.AutoModelForQuestionAnswering.from_pretrained(tmp_path)
+    assert QAModel(again).fingerprint == known
+    with torch.inference_mode():
+        frozen = toy_model()
+    assert QAModel(frozen).fingerprint == known
+    module.train().requires_grad_(False)
+    assert QAModel(module).fingerprint == known
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16, torch.float16])
+def test_a_fingerprint_changes_with_any_number_that_torch_counts(dtype):
+    module = toy_model().to(dtype)
+    qa = QAModel(module)
+    seen = {qa.fingerprint}
+    rng = np.random.default_rng(0)
+    for weight in module.parameters():
+        before = weight.detach().clone()
+        place = tuple(int(rng.integers(n)) for n in weight.shape)
+        with torch.no_grad():
+            weight[place] += 1
+        assert qa.fingerprint not in seen
+        seen.add(qa.fingerprint)
+        with torch.no_grad():
+            weight.copy_(before)
+        assert qa.fingerprint in seen
+
+
+def test_a_fingerprint_leaves_the_weights_alone():
+    module = toy_model()
+    before = [(weight._version, weight.clone()) for weight in module.parameters()]
+    _ = QAModel(module).fingerprint
+    for weight, (version, values) in zip(module.parameters(), before, strict=True):
+        assert weight._version == version
+        assert torch.equal(weight, values)
+
+
 # --- the model is used without being changed --------------------------------------------------------------------------
 
 

@@ -23,7 +23,7 @@ from reference import (
 )
 
 from qalens import spans as spans_module
-from qalens.by_window import leakage, scores_by_window, window_distributions, window_margins
+from qalens.by_window import leakage, scores_by_window, span_copies, window_distributions, window_margins
 from qalens.decision import decide
 from qalens.errors import InputError, ModelError
 from qalens.spans import SpanDistribution, SpanLogits, normalize_answer, span_distribution
@@ -345,6 +345,47 @@ def test_scores_by_window_equal_the_loops(logits, data):
     copies = [best_copies(logits, w, 10**6).get(span) for w in range(len(logits.windows))]
     assert [None if np.isnan(s) else s for s in found] == [None if c is None else c[0] for c in copies]
     assert np.nanmax(found) >= spans.find(*span).score
+
+
+@few
+@given(readings(masked=0.0), st.data())
+def test_copies_of_a_span_stand_where_the_loops_find_them(logits, data):
+    every = {span for w in range(len(logits.windows)) for span in best_copies(logits, w, 10**6)}
+    if not every:
+        return
+    span = data.draw(st.sampled_from(sorted(every)))
+    loops = {w: best_copies(logits, w, 10**6).get(span) for w in range(len(logits.windows))}
+    found = span_copies(logits, CharSpan(*span))
+    assert [(copy.window, copy.score) for copy in found] == [(w, c[0]) for w, c in loops.items() if c]
+    for copy in found:
+        i, j = copy.tokens
+        assert (i, j, span, copy.score) in token_spans(logits, copy.window, 10**6)
+
+
+def test_copies_are_found_in_every_window_that_holds_the_span_whole():
+    logits = plain("ada kept the lamp in it", max_length=9, stride=2)
+    assert len(logits.windows) > 1
+    held = [copy.window for copy in span_copies(logits, CharSpan(9, 17))]
+    inside = [
+        {"the", "lamp"} <= set(tokens[places])
+        for tokens, places in zip(logits.windows.tokens, logits.windows.answerable, strict=True)
+    ]
+    assert held == [w for w, both in enumerate(inside) if both]
+
+
+def test_a_copy_that_the_model_rules_out_scores_minus_infinity():
+    logits = changed(plain("ada kept it"), "start", slice(None), -np.inf)
+    (copy,) = span_copies(logits, CharSpan(4, 11))
+    assert copy.score == -np.inf
+    assert logits.windows.tokens[0, list(copy.tokens)].tolist() == ["kept", "it"]
+
+
+@pytest.mark.parametrize("span", [(0, 2), (1, 3), (3, 4), (4, 9), (0, 99)])
+def test_a_span_that_no_window_holds_has_no_copies(span):
+    with pytest.raises(
+        InputError, match=f"No window holds tokens that start at character {span[0]} and end at {span[1]}"
+    ):
+        span_copies(plain("ada kept it"), CharSpan(*span))
 
 
 @pytest.mark.parametrize("seed", range(12))

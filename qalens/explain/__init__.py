@@ -12,42 +12,63 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from qalens.explain.attribution import Attribution, FailedAttribution, Trust, WordValue
     from qalens.explain.difference import ReadingDiff, compare
+    from qalens.explain.edits import DropSentence, KeepSentence, MaskWords, ReplaceWords
+    from qalens.explain.effects import SentenceEffects
     from qalens.explain.faithfulness import Faithfulness
+    from qalens.explain.flips import SmallestFlip
     from qalens.explain.heads import HeadAblation
     from qalens.explain.layers import LayerTrace
     from qalens.explain.methods import Options
+    from qalens.explain.search import SmallestSentences
+    from qalens.explain.sentences import split_sentences
     from qalens.explain.tables import FaithfulnessTable
     from qalens.explain.targets import Contrast, Target
 
 _HOME = {
     "Attribution": "attribution",
     "Contrast": "targets",
+    "DropSentence": "edits",
     "FailedAttribution": "attribution",
     "Faithfulness": "faithfulness",
     "FaithfulnessTable": "tables",
     "HeadAblation": "heads",
+    "KeepSentence": "edits",
     "LayerTrace": "layers",
+    "MaskWords": "edits",
     "Options": "methods",
     "ReadingDiff": "difference",
+    "ReplaceWords": "edits",
+    "SentenceEffects": "effects",
+    "SmallestFlip": "flips",
+    "SmallestSentences": "search",
     "Target": "targets",
     "Trust": "attribution",
     "WordValue": "attribution",
     "compare": "difference",
+    "split_sentences": "sentences",
 }
 __all__ = [
     "Attribution",
     "Contrast",
+    "DropSentence",
     "FailedAttribution",
     "Faithfulness",
     "FaithfulnessTable",
     "HeadAblation",
+    "KeepSentence",
     "LayerTrace",
+    "MaskWords",
     "Options",
     "ReadingDiff",
+    "ReplaceWords",
+    "SentenceEffects",
+    "SmallestFlip",
+    "SmallestSentences",
     "Target",
     "Trust",
     "WordValue",
     "compare",
+    "split_sentences",
 ]
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
 from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from qalens.errors import InputError, QalensError
 from qalens.explain.targets import Target
@@ -42,8 +42,8 @@ class Trust:
     - `passes`: how often the model ran, counting each row of a batch
     - `detour`: the share of the path from baseline to input on which another span than at the input scores best; None
       where there is no path
-    - `agreement`: {baseline: Spearman rank correlation of the values by word with those under that baseline}; empty where
-      it was not asked for
+    - `agreement`: {baseline: Spearman rank correlation of the values by word with those under that baseline}; nan where
+      ranks cannot be compared, or the model gives nan on the way to that baseline; empty where it was not asked for
     - `answer_share`: the share of all |values| that lies on the target's own span (for no-answer: on the best span); None
       where this window does not hold it
     """
@@ -128,6 +128,8 @@ class Attribution:
 
     def top(self, k: int = 10) -> tuple[WordValue, ...]:
         """The `k` words with the largest values by size, positive and negative, largest first."""
+        if k < 0:
+            raise InputError(f"top needs a number of words from 0 on, but got {k}.")
         return tuple(sorted(self.by_word(), key=lambda w: -abs(w.value))[:k])
 
     def by_segment(self) -> dict[Segment, float]:
@@ -166,7 +168,7 @@ class Attribution:
             "completeness_error": trust.completeness_error,
             "converged": trust.converged,
             "detour": trust.detour,
-            "agreement": trust.agreement,
+            "agreement": {name: None if math.isnan(r) else r for name, r in trust.agreement.items()},
             "answer_share": trust.answer_share,
         }
 
@@ -209,7 +211,7 @@ def answer_share(reading: Reading, target: Target, values: NDArray[np.float64]) 
     return float(np.abs(values[tokens[0] : tokens[1] + 1]).sum()) / total if total else None
 
 
-def rank_correlation(a: Iterable[float], b: Iterable[float]) -> float:
+def rank_correlation(a: ArrayLike, b: ArrayLike) -> float:
     """Spearman's rank correlation, equal values sharing their ranks; nan where one of them is constant.
 
     >>> rank_correlation([1, 2, 3], [10, 20, 15])

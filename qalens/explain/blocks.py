@@ -118,7 +118,7 @@ def _set_forward(block: torch.nn.Module, forward: Any) -> None:
 
 
 @contextmanager
-def passes(model: QAModel) -> Iterator[None]:
+def running(model: QAModel) -> Iterator[None]:
     """Passes of a model without dropout and gradients; what torch cannot do in them is a `ModelError`."""
     with model.evaluating(), torch.inference_mode():
         try:

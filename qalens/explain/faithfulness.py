@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from qalens.errors import InputError, ModelError
 from qalens.explain.attribution import Attribution
-from qalens.explain.passes import TargetFunction, WindowInput
+from qalens.explain.passes import TargetFunction, WindowInput, explaining
 from qalens.explain.targets import Target
 from qalens.explain.words import Word
 from qalens.model import BATCH_TOKENS, QAModel
@@ -140,11 +140,11 @@ def faithfulness(
     Raises `InputError` for a tokenizer without a mask token, for attributions of another reading or of different targets
     or words, and where no word can be masked.
     """
-    _check(reading, attributions, mask_id, random_rankings)
-    first = attributions[0]
-    ground = _Ground(model, reading, first, int(mask_id or 0))
-    orders = [_order(a, ground.words) for a in attributions]
-    with model.evaluating(), torch.no_grad():
+    mask_id = check_masking(mask_id, random_rankings, seed)
+    _check(reading, attributions)
+    with explaining(model), torch.no_grad():
+        ground = _Ground(model, reading, attributions[0], mask_id)
+        orders = [_order(a, ground.words) for a in attributions]
         reference = _reference(ground, random_rankings, seed)
         return tuple(
             _tested(ground, attribution, order, reference)
@@ -152,17 +152,25 @@ def faithfulness(
         )
 
 
-def _check(
-    reading: Reading, attributions: Sequence[Attribution], mask_id: int | None, random_rankings: int
-) -> None:
+def check_masking(mask_id: int | None, random_rankings: int, seed: int) -> int:
+    """The id of the mask token, after refusing what no attribution can be tested with."""
     if mask_id is None:
         raise InputError("The tokenizer has no mask token, so words cannot be masked in place.")
-    if not isinstance(random_rankings, int) or random_rankings < 2:
-        raise InputError(f"random_rankings has to be a whole number from 2 on, but is {random_rankings!r}.")
+    for name, value, least in (("random_rankings", random_rankings, 2), ("seed", seed, 0)):
+        if isinstance(value, bool) or not isinstance(value, int) or value < least:
+            raise InputError(f"{name} has to be a whole number from {least} on, but is {value!r}.")
+    return mask_id
+
+
+def _check(reading: Reading, attributions: Sequence[Attribution]) -> None:
     if not attributions:
         raise InputError("There is no attribution to test.")
     first = attributions[0]
     for a in attributions:
+        if not isinstance(a, Attribution):
+            raise InputError(
+                f"Expected an Attribution, as reader.attribute gives it, but got {type(a).__name__}."
+            )
         w = a.target.window
         if (
             (a.question, a.context) != (reading.question, reading.context)
@@ -197,17 +205,27 @@ class _Ground:
         self._holds = np.zeros((n, T), bool)
         for k, word in enumerate(self.words):
             self._holds[k, list(word.tokens)] = True
-        self.passes = 0
+        self._known: dict[bytes, float] = {}
+
+    @property
+    def passes(self) -> int:
+        """How often the model ran."""
+        return len(self._known)
 
     def values(self, masked: NDArray[np.bool_]) -> NDArray[np.float64]:
-        """(R,): the target with those words masked, (R, n words)."""
+        """(R,): the target with those words masked, (R, n words); the same words masked again give the same number."""
+        new = {row.tobytes(): row for row in masked if row.tobytes() not in self._known}
+        if new:
+            self._known.update(zip(new, self._computed(np.stack(list(new.values()))).tolist(), strict=True))
+        return np.array([self._known[row.tobytes()] for row in masked])
+
+    def _computed(self, masked: NDArray[np.bool_]) -> NDArray[np.float64]:
         tokens = masked.astype(np.int64) @ self._holds.astype(np.int64) > 0
         found = []
         for k in range(0, len(tokens), self._batch):
             here = torch.as_tensor(tokens[k : k + self._batch], device=self.model.device)
             ids = torch.where(here, self._mask_id, self._window.ids)
             found.append(self._function(*self._window.scores_of_ids(ids)).cpu().numpy())
-        self.passes += len(tokens)
         values = np.concatenate(found)
         if not np.isfinite(values).all():
             raise ModelError(
@@ -307,7 +325,9 @@ def _tested(
 
 
 def _score(value: float, random: NDArray[np.float64], found: NDArray[np.float64], sign: int) -> Score:
-    mean, sd = float(random.mean()), float(random.std(ddof=1))
+    mean = float(random.mean())
+    # Equal numbers have a deviation too, of rounding.
+    sd = float(random.std(ddof=1)) if np.ptp(random) else 0.0
     worst, best = ((found * sign).min(), (found * sign).max())
     return Score(
         value=value,

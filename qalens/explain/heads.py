@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from qalens.errors import InputError, ModelError
-from qalens.explain.blocks import BlockCalls, find_blocks, hidden, passes, skipped, watched, with_hidden
+from qalens.explain.blocks import BlockCalls, find_blocks, hidden, running, skipped, watched, with_hidden
 from qalens.explain.passes import TargetFunction
 from qalens.explain.targets import (
     Contrast,
@@ -113,7 +113,7 @@ def ablate_heads(
 
     Raises `InputError` for a reading of another model and for options that cannot work, `ModelError` for a model whose
     heads cannot be told apart (each attention in a block has to end in a torch.nn.Linear over all its heads side by side)
-    and for a target that is no number.
+    and where the target is no number without one of them.
 
     Sources: Michel et al. 2019, "Are Sixteen Heads Really Better than One?", section 2.3.
 
@@ -131,7 +131,7 @@ def ablate_heads(
     n_heads = _number_of_heads(model)
     if batch_tokens is None:
         batch_tokens = BATCH_TOKENS.get(model.device.type, 4096)
-    with passes(model):
+    with running(model):
         whole = _whole_pass(model, blocks, reading, fixed.window, n_heads)
         number = TargetFunction(reading, fixed)
         value = float(number(*whole.scores))
@@ -142,28 +142,26 @@ def ablate_heads(
             for k in range(0, len(places), rows)
         ]
     table = torch.cat(values).cpu().numpy().reshape(-1, n_heads)
-    _check_numbers(value, table)
+    _check_numbers(table)
     return HeadAblation(reading=reading, target=fixed, by=by, value=value, values=table)
 
 
 def _resolve(
     reading: Reading, target: TargetName | Literal["margin"] | Contrast, span: SpanLike | None
 ) -> Target:
-    best = reading.decision.best
-    if best is None:
-        raise InputError("The text has no span that could be an answer, whatever the heads do.")
     if target != "margin":
         return resolve(reading, target, span=span)
     if span is not None:
         raise InputError(
             'The target "margin" is about the best span; leave span out, or take a Contrast(None, span).'
         )
+    best = reading.decision.best
+    if best is None:
+        raise InputError("The text has no span that could be an answer, so its margin is infinite.")
     return resolve(reading, Contrast(None, best))
 
 
-def _check_numbers(value: float, values: NDArray[np.float64]) -> None:
-    if not np.isfinite(value):
-        raise ModelError(f"The target is {value} before any head is taken out, so no change can be told.")
+def _check_numbers(values: NDArray[np.float64]) -> None:
     if bad := np.argwhere(~np.isfinite(values)).tolist():
         layer, head = bad[0]
         raise ModelError(
@@ -299,8 +297,7 @@ def _scores_without(
             stack.callback(projection.register_forward_pre_hook(without).remove)
         if begin:
             gave = whole.calls.gave[begin - 1]
-            states = hidden(gave).expand(B, *hidden(gave).shape[1:])
-            stack.enter_context(skipped(blocks, begin, with_hidden(gave, states)))
+            stack.enter_context(skipped(blocks, begin, with_hidden(gave, hidden(gave).repeat(B, 1, 1))))
         return model.scores(inputs)
 
 

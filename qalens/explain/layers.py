@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from qalens.decision import Decision, decide
 from qalens.errors import InputError, ModelError
-from qalens.explain.blocks import find_blocks, hidden, passes, skipped, watched, with_hidden
+from qalens.explain.blocks import find_blocks, hidden, running, skipped, watched, with_hidden
 from qalens.explain.targets import check_source
 from qalens.model import BATCH_TOKENS, QAModel
 from qalens.reading import Reading
@@ -129,7 +129,7 @@ def layer_trace(model: QAModel, reading: Reading, *, batch_tokens: int | None = 
       states of all layers are held for one batch
 
     Time: one pass of the model over the windows, and for each layer the embeddings and the head once more. Memory
-    beside the reading: 8 bytes for each token of a window and layer (100,000 characters and 12 layers: 5 MB), the
+    beside the reading: 8 bytes for each token of a window and layer (100,000 characters and 12 layers: 4 MB), the
     hidden states of one batch, and the spans of one layer at a time.
 
     Raises `InputError` for a reading of another model, `ModelError` for a model without recognisable blocks (as
@@ -148,7 +148,7 @@ def layer_trace(model: QAModel, reading: Reading, *, batch_tokens: int | None = 
     blocks = find_blocks(model)
     if batch_tokens is None:
         batch_tokens = BATCH_TOKENS.get(model.device.type, 4096) // _SHARE_OF_BATCH
-    with passes(model):
+    with running(model):
         start, end = _logits_by_layer(model, blocks, reading, batch_tokens)
     return _trace(reading, start, end)
 

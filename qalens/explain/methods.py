@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from numbers import Real
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -21,8 +22,8 @@ from qalens.explain.attribution import (
     answer_share,
     rank_correlation,
 )
-from qalens.explain.blocks import find_blocks, hidden
-from qalens.explain.passes import TargetFunction, WindowInput, hooked
+from qalens.explain.blocks import find_blocks, hidden, with_hidden
+from qalens.explain.passes import TargetFunction, WindowInput, explaining, hooked
 from qalens.explain.quadrature import LEAST_CHANGE, integrate
 from qalens.explain.targets import Target, best_spans
 from qalens.explain.words import Word, window_words
@@ -47,7 +48,8 @@ class Options:
       "shapley" (sampled over words, Castro et al. 2009) or "layer_conductance" (Dhamdhere et al. 2018)
     - `baseline`: what a word without information is: the padding token, the mask token, the mean of all word embeddings,
       or zeros; input × gradient always counts from zeros
-    - `over`: which words are varied; the others keep their embeddings and the value 0
+    - `over`: which words are varied; the others keep their embeddings and the value 0 (but conductance is in a layer to
+      which the words have gone already, and has values at every token)
     - `parts`: which parts of the embedding are varied. Word, position and segment embeddings of the words; the baseline of
       the latter two is the mean of their tables (zeros with `baseline="zero"`)
     - `split`: values through start and through end logits apart, for integrated gradients and input × gradient; None does
@@ -81,13 +83,12 @@ class Options:
             raise InputError(f'parts has to be a tuple that holds "word", but is {self.parts!r}.')
         for part in self.parts:
             _check_choice("parts", part, get_args(Part))
-        if not 0 < self.tolerance < math.inf:
+        if not isinstance(self.tolerance, Real) or not 0 < self.tolerance < math.inf:
             raise InputError(
                 f"tolerance has to be a share above 0, for example 0.05, but is {self.tolerance!r}."
             )
-        for name, least in (("max_points", 17), ("samples", 1)):
-            if not isinstance(value := getattr(self, name), int) or value < least:
-                raise InputError(f"{name} has to be a whole number from {least} on, but is {value!r}.")
+        for name, least in (("max_points", 17), ("samples", 1), ("seed", 0)):
+            _check_count(name, getattr(self, name), least)
         if self.split and self.method not in _GRADIENTS:
             raise InputError(
                 f"split needs one of the methods {', '.join(_GRADIENTS)}, but method is {self.method!r}."
@@ -101,11 +102,32 @@ class Options:
                 f'layer belongs to method="layer_conductance" and is needed there; method is {self.method!r} and layer is '
                 f"{self.layer!r}."
             )
+        if self.layer is not None:
+            _check_count("layer", self.layer, 0)
+
+    @property
+    def name(self) -> str:
+        """The method, with the options that are not the usual ones.
+
+        >>> Options("occlusion", baseline="mask").name
+        "occlusion(baseline='mask')"
+        """
+        usual = {f.name: f.default for f in fields(Options)} | {
+            "method": self.method,
+            "agreement": self.agreement,
+        }
+        other = {name: value for name in usual if (value := getattr(self, name)) != usual[name]}
+        return f"{self.method}({', '.join(f'{k}={v!r}' for k, v in other.items())})" if other else self.method
 
 
 def _check_choice(name: str, value: object, known: tuple[str, ...]) -> None:
     if value not in known:
         raise InputError(f"{name} has to be one of {', '.join(map(repr, known))}, but is {value!r}.")
+
+
+def _check_count(name: str, value: object, least: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise InputError(f"{name} has to be a whole number from {least} on, but is {value!r}.")
 
 
 def attribute(
@@ -124,9 +146,14 @@ def attribute(
     >>> attribute(reader.model, reading, resolve(reading, "no_answer"), Options(agreement=False)).converged
     True
     """
-    problem = Problem(model, reading, target, options, mask_id)
-    with model.evaluating():
+    if options.baseline == "mask" and mask_id is None:
+        raise InputError(
+            'The tokenizer has no mask token; take baseline="pad", "mean" or "zero" instead of "mask".'
+        )
+    with explaining(model):
+        problem = Problem(model, reading, target, options, mask_id)
         found = _METHODS[options.method](problem, options.baseline)
+        _check_finite(problem, torch.as_tensor(found.values), "values")
         agreement = _agreement(problem, found)
     return _record(problem, found, agreement)
 
@@ -158,6 +185,8 @@ class Problem:
         self.roles = reading.windows.role[target.window, :T]
         self.words: tuple[Word, ...] = window_words(reading.windows, target.window)
         self.varied = np.isin(self.roles, _OVER[options.over])
+        if not self.varied.any():
+            raise InputError(f"This window has no tokens of the {options.over}; there is nothing to vary.")
         missing = [part for part in options.parts if part not in self.window.parts]
         if missing:
             raise InputError(
@@ -182,10 +211,6 @@ class Problem:
             return table.mean(0)
         if kind == "pad":
             return table[self.reading.windows.padding["input_ids"]]
-        if self.mask_id is None:
-            raise InputError(
-                'The tokenizer has no mask token; take baseline="pad", "mean" or "zero" instead of "mask".'
-            )
         return table[self.mask_id]
 
     def as_batch(self) -> dict[str, torch.Tensor]:
@@ -196,7 +221,7 @@ class Problem:
         """(B,): the target with embeddings (B, T, D) in the place of those parts, in their graph."""
         self.passes += len(parts["word"])
         value = self.function(*self.window.scores(parts))
-        _check_finite(self, value)
+        _check_finite(self, value, self.target.words)
         return value
 
     def ends(self, kind: Baseline) -> tuple[float, float]:
@@ -208,10 +233,11 @@ class Problem:
         return low, high
 
 
-def _check_finite(problem: Problem, value: torch.Tensor) -> None:
-    if not torch.isfinite(value).all():
+def _check_finite(problem: Problem, found: torch.Tensor, words: str) -> None:
+    bad = found.detach()[~torch.isfinite(found)]
+    if len(bad):
         raise ModelError(
-            f"{problem.model.name} gives {float(value[~torch.isfinite(value)][0])} for the {problem.target.words} on the way "
+            f"{problem.model.name} gives {float(bad[0])} for the {words} on the way "
             "to the baseline; nothing can be explained with that. In half precision that is often an overflow, and "
             'dtype="float32" avoids it.'
         )
@@ -237,19 +263,32 @@ def _gradients(
     problem.passes += len(leaves[0])
     with torch.enable_grad():
         s, e = problem.window.scores(dict(zip(parts, leaves, strict=True)))
+        if not (s.requires_grad and e.requires_grad):
+            raise ModelError(
+                f"{problem.model.name} computes its logits without gradients, which {problem.options.method} needs; "
+                "occlusion and shapley do not."
+            )
         ends = [x.detach().requires_grad_() for x in (s, e)]
         value = problem.function(*ends)
-        _check_finite(problem, value)
-        found = torch.autograd.grad(value.sum(), ends, allow_unused=True)
-        ds, de = (torch.zeros_like(x) if d is None else d for x, d in zip(ends, found, strict=True))
+        _check_finite(problem, value, problem.target.words)
+        ds, de = torch.autograd.grad(value.sum(), ends, materialize_grads=True)
         if problem.split:
-            shares = [
-                torch.autograd.grad(s, leaves, ds, retain_graph=True),
-                torch.autograd.grad(e, leaves, de),
-            ]
+            shares = [_back(leaves, [(s, ds)], again=True), _back(leaves, [(e, de)])]
         else:
-            shares = [torch.autograd.grad((s, e), leaves, (ds, de))]
-    return shares, value.detach().cpu().numpy(), [x.detach().double().cpu().numpy() for x in (s, e)]
+            shares = [_back(leaves, [(s, ds), (e, de)])]
+    for share in shares:
+        _check_finite(
+            problem, torch.stack([g.sum() for g in share]), f"gradient of the {problem.target.words}"
+        )
+    return shares, value.detach().cpu().numpy(), [x.detach().cpu().double().numpy() for x in (s, e)]
+
+
+def _back(
+    leaves: list[torch.Tensor], pairs: list[tuple[torch.Tensor, torch.Tensor]], *, again: bool = False
+) -> tuple[torch.Tensor, ...]:
+    """What flows back to the leaves from logits, each with what arrives at it; zeros where nothing does."""
+    outputs, arriving = zip(*pairs, strict=True)
+    return torch.autograd.grad(outputs, leaves, arriving, retain_graph=again, materialize_grads=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,13 +305,14 @@ def _along(problem: Problem, origin: Mapping[str, torch.Tensor], places: NDArray
     ways = {part: x - origin[part] for part, x in problem.parts.items()}
     rows, values, best = [], [], []
     for k in range(0, len(places), problem.batch):
-        at = torch.as_tensor(places[k : k + problem.batch], device=problem.model.device)[:, None, None]
-        here = {part: origin[part] + at.to(way.dtype) * way for part, way in ways.items()}
+        at = torch.as_tensor(places[k : k + problem.batch])[:, None, None]
+        # Not every device has float64, so it is left before the way there.
+        here = {part: origin[part] + at.to(way.dtype).to(way.device) * way for part, way in ways.items()}
         shares, value, (s, e) = _gradients(problem, here)
         rows.append(
             [
                 [
-                    (g * way).sum(-1).double().cpu().numpy()
+                    (g * way).sum(-1).cpu().double().numpy()
                     for g, way in zip(share, ways.values(), strict=True)
                 ]
                 for share in shares
@@ -342,7 +382,7 @@ def _features(problem: Problem) -> torch.Tensor:
 def _by_token(problem: Problem, effects: torch.Tensor, features: torch.Tensor) -> NDArray[np.float64]:
     """(1, 1, T): the effect of each word, shared evenly by its tokens; 0 where nothing was varied."""
     words = features[0, :, 0].cpu().numpy()
-    values = effects[0, :, 0].double().cpu().numpy() / np.bincount(words)[words]
+    values = effects[0, :, 0].cpu().double().numpy() / np.bincount(words)[words]
     return np.where(problem.varied, values, 0.0)[None, None]
 
 
@@ -365,7 +405,8 @@ def _shapley(problem: Problem, baseline: Baseline) -> _Found:
 
     features = _features(problem)
     with torch.no_grad(), torch.random.fork_rng(devices=[]):
-        torch.manual_seed(problem.options.seed)
+        # That of the CPU alone: Captum draws there, and the states of other devices are not brought back.
+        torch.default_generator.manual_seed(problem.options.seed)
         effects = ShapleyValueSampling(_value_of_words(problem)).attribute(
             problem.parts["word"][None],
             baselines=problem.baseline(baseline)["word"][None],
@@ -382,7 +423,8 @@ def _perturbed(problem: Problem, effects: torch.Tensor, features: torch.Tensor, 
     return _Found(values, low, high, _error(values, low, high), baseline=baseline)
 
 
-def _layer(problem: Problem) -> torch.nn.Module:
+def _block(problem: Problem) -> torch.nn.Module:
+    """The block whose conductance is asked for."""
     blocks = find_blocks(problem.model)
     depth = getattr(getattr(problem.model.module, "config", None), "num_hidden_layers", len(blocks))
     if depth != len(blocks):
@@ -395,47 +437,58 @@ def _layer(problem: Problem) -> torch.nn.Module:
         raise InputError(
             f"layer has to be from 0 to {len(blocks) - 1} for {problem.model.name}, but is {k!r}."
         )
-    return _giving_a_tensor(problem, blocks[k])
+    return blocks[k]
 
 
-def _giving_a_tensor(problem: Problem, block: torch.nn.Module) -> torch.nn.Module:
-    """The block, or the part of it that gives what the block gives, where the block itself returns a tuple."""
-    gave: dict[torch.nn.Module, Any] = {}
-    with ExitStack() as stack, torch.no_grad():
-        for part in block.modules():
-            stack.enter_context(hooked(part, lambda module, _, output: gave.update({module: output})))
+@contextmanager
+def _tap(problem: Problem, block: torch.nn.Module) -> Iterator[torch.nn.Module]:
+    """A module that the hidden states of a block run through as one tensor with the batch first, as Captum needs it."""
+    T = len(problem.roles)
+    seen: list[tuple[int, ...]] = []
+
+    def look(_: Any, given: Any, output: Any) -> None:
+        seen.append(tuple(getattr(hidden(output), "shape", ())))
+
+    with hooked(block, look), torch.no_grad():
         problem.value(problem.as_batch())
-    states = hidden(gave.get(block))
-    for part, output in gave.items():
-        if output is states and isinstance(states, torch.Tensor):
-            return part
-    raise ModelError(
-        f"{problem.model.name}: no part of {type(block).__name__} gives its hidden states as one tensor, and Captum needs one."
-    )
+    if [shape[:2] for shape in seen] not in ([(1, T)], [(T, 1)]):
+        raise ModelError(
+            f"{problem.model.name}: {type(block).__name__} does not give hidden states of {T} tokens once in a pass, but "
+            f"something of the shapes {seen}; its conductance cannot be told."
+        )
+    # XLNet puts the tokens first and the batch second.
+    turned = seen[0][0] == T
+    tap = torch.nn.Identity()
+
+    def through(_: Any, given: Any, output: Any) -> Any:
+        states = hidden(output)
+        return with_hidden(output, tap(states.transpose(0, 1)).transpose(0, 1) if turned else tap(states))
+
+    with hooked(block, through):
+        yield tap
 
 
 def _layer_conductance(problem: Problem, baseline: Baseline) -> _Found:
     from captum.attr import LayerConductance
 
-    layer = _layer(problem)
-    T, steps = len(problem.roles), 16
+    block = _block(problem)
     low, high = problem.ends(baseline)
-    conductance = LayerConductance(_value_of_words(problem), layer)
-    while True:
-        found = conductance.attribute(
-            problem.parts["word"][None],
-            baselines=problem.baseline(baseline)["word"][None],
-            n_steps=steps,
-            method="gausslegendre",
-            internal_batch_size=max(2, problem.batch),
-        )
-        found = found[0] if isinstance(found, tuple) else found
-        # By token, wherever the layer has its tokens.
-        values = found.detach().reshape(-1, found.shape[-1]).sum(-1).double().cpu().numpy().reshape(1, 1, T)
-        error = _error(values, low, high)
-        if error <= problem.options.tolerance or 2 * steps > problem.options.max_points:
-            break
-        steps *= 2
+    steps = 16
+    with _tap(problem, block) as tap:
+        conductance = LayerConductance(_value_of_words(problem), tap)
+        while True:
+            found = conductance.attribute(
+                problem.parts["word"][None],
+                baselines=problem.baseline(baseline)["word"][None],
+                n_steps=steps,
+                method="gausslegendre",
+                internal_batch_size=max(2, problem.batch),
+            )
+            values = found.detach().sum(-1).cpu().double().numpy()[None]
+            error = _error(values, low, high)
+            if error <= problem.options.tolerance or 2 * steps > problem.options.max_points:
+                break
+            steps *= 2
     return _Found(values, low, high, error, error <= problem.options.tolerance, baseline=baseline)
 
 
@@ -460,7 +513,13 @@ def _agreement(problem: Problem, found: _Found) -> dict[str, float]:
         b for b in get_args(Baseline) if b != found.baseline and (b != "mask" or problem.mask_id is not None)
     ]
     own = _word_sums(problem, found.values.sum((0, 1)))
-    return {b: rank_correlation(own, _word_sums(problem, _rough(problem, b))) for b in others}
+    ranks = {}
+    for other in others:
+        try:
+            ranks[other] = rank_correlation(own, _word_sums(problem, _rough(problem, other)))
+        except ModelError:  # no numbers under that baseline harm those under this one
+            ranks[other] = math.nan
+    return ranks
 
 
 def _rough(problem: Problem, baseline: Baseline) -> NDArray[np.float64]:

@@ -54,8 +54,9 @@ class WindowInput:
             self.model.scores(self._inputs)
         if len(seen["word"]) != 1:
             raise ModelError(
-                f"{self.model.name} looks its words up {len(seen['word'])} times in one pass, and qalens can only exchange "
-                "the embeddings of a model that does it once. (An encoder with a decoder does it twice.)"
+                f"{self.model.name} looks words up {len(seen['word'])} times in one pass in the table that "
+                "get_input_embeddings() gives, and qalens can only exchange the embeddings of a model that does it once. "
+                "(An encoder and a decoder do it twice, or in tables of their own.)"
             )
         T = self.ids.shape[1]
         parts = {}
@@ -66,7 +67,13 @@ class WindowInput:
             # XLNet puts the tokens first and the batch second.
             turned = name == "word" and given is not None and tuple(given.shape) == (T, 1) and T > 1
             self._turned[name] = turned
-            parts[name] = output.reshape(-1, output.shape[-1])
+            # Longformer pads inside of itself, behind the tokens.
+            parts[name] = output.reshape(-1, output.shape[-1])[:T]
+        if len(parts["word"]) < T:
+            raise ModelError(
+                f"{self.model.name} looks up {len(parts['word'])} words where there are {T} tokens, so the contribution of each "
+                "token cannot be told."
+            )
         return {name: p for name, p in parts.items() if len(p) == T}
 
     def scores(self, parts: Mapping[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
@@ -79,8 +86,16 @@ class WindowInput:
             return self.model.scores(inputs)
 
     def _exchange(self, name: str, values: torch.Tensor) -> Any:
-        turned = values.transpose(0, 1) if self._turned[name] else values
-        return lambda _, given, output: turned.to(output.dtype)
+        B, T, _ = values.shape
+
+        def exchange(_: Any, given: Any, output: torch.Tensor) -> torch.Tensor:
+            new = values.to(output.dtype)
+            if self._turned[name]:
+                return new.transpose(0, 1)
+            behind = output.reshape(-1, *output.shape[-2:])[:, T:]
+            return torch.cat([new, behind.expand(B, -1, -1)], 1) if behind.shape[1] else new
+
+        return exchange
 
     def scores_of_ids(self, ids: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Start and end logits (B, T) with other ids (B, T) in the place of this window's."""
@@ -115,7 +130,7 @@ class TargetFunction:
         self._other_nulls = float(null.sum() - null[window]) / len(null) if mean else 0.0
 
     def __call__(self, start: torch.Tensor, end: torch.Tensor) -> torch.Tensor:
-        s, e = start.double(), end.double()
+        s, e = _exact(start), _exact(end)
         target = self.target
         if target.name == "no_answer":
             return self._no_answer(s, e)
@@ -135,6 +150,22 @@ class TargetFunction:
         rest = torch.full_like(s[:, :1], self._other_spans)
         z = s[:, self._i.to(s.device)] + e[:, self._j.to(s.device)]
         return null - torch.cat([z, rest], 1).logsumexp(1)
+
+
+def _exact(x: torch.Tensor) -> torch.Tensor:
+    """In float64, which Apple's devices alone do not have."""
+    return x.float() if x.device.type == "mps" else x.double()
+
+
+@contextmanager
+def explaining(model: QAModel) -> Iterator[None]:
+    """Passes of a model without dropout and, if need be, with gradients; what torch cannot do in them is a `ModelError`."""
+    # Inside of somebody's inference mode there would be no gradients, whatever is asked for.
+    with model.evaluating(), torch.inference_mode(False):
+        try:
+            yield
+        except (RuntimeError, IndexError) as error:
+            raise ModelError(f"{model.name} failed on this text: {type(error).__name__}: {error}") from error
 
 
 @contextmanager

@@ -108,12 +108,13 @@ class FaithfulnessTable:
 def faithfulness_table(
     tested: Sequence[Sequence[Faithfulness]],
     *,
+    names: Sequence[str] | None = None,
     failed: Sequence[tuple[int, QalensError]] = (),
     seed: int = 0,
 ) -> FaithfulnessTable:
     """Rank methods that were tested on the same readings: one sequence for each reading, the methods in one order.
 
-    Raises `InputError` where there is no reading, or readings were tested with different methods.
+    `names` tells methods apart that differ in their options alone; None takes the methods' own. Raises `InputError` where there is no reading, or readings were tested with different methods.
     """
     if not tested:
         reason = f" The first was: {failed[0][1]}" if failed else ""
@@ -121,8 +122,9 @@ def faithfulness_table(
     methods = [f.method for f in tested[0]]
     if any([f.method for f in one] != methods for one in tested):
         raise InputError("All readings have to be tested with the same methods, in the same order.")
-    rows = [_row(method, [one[k] for one in tested], seed) for k, method in enumerate(methods)]
-    rows.sort(key=lambda row: -row.comprehensiveness_z.value)
+    shown = methods if names is None else names
+    rows = [_row(name, [one[k] for one in tested], seed) for k, name in enumerate(shown)]
+    rows.sort(key=lambda row: -np.nan_to_num(row.comprehensiveness_z.value, nan=-np.inf))
     return FaithfulnessTable(tuple(rows), len(tested), tuple(failed))
 
 

@@ -8,6 +8,7 @@ windows of a long text, is held as it was.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from operator import index
 from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
@@ -77,6 +78,13 @@ def check_source(model: QAModel, reading: Reading) -> None:
         )
 
 
+def check_target(target: TargetName | Contrast) -> None:
+    """Raise `InputError` for what is no target of any reading."""
+    if not isinstance(target, Contrast) and target not in get_args(TargetName):
+        names = ", ".join(f'"{name}"' for name in get_args(TargetName))
+        raise InputError(f"Unknown target {target!r}; choose {names} or a Contrast(a, b).")
+
+
 def resolve(
     reading: Reading, target: TargetName | Contrast = "answer", *, span: SpanLike | None = None
 ) -> Target:
@@ -90,19 +98,17 @@ def resolve(
     A span is explained in the window with its best copy; no-answer in the window whose null score counts (where null
     scores are averaged, in the one with the best span); a contrast in the window that holds both sides, with the best
     sum of scores where several do. Raises `InputError` for an unknown target, a span that is outside the text or that no
-    window holds, and a contrast of a span with itself.
+    window holds, a contrast of a span with itself, and for what the model rules out with a score of minus infinity.
 
     >>> from qalens.testing import planted_reading
     >>> resolve(planted_reading("Who kept it?", "Ada kept the lamp.", answer="Ada"), "start").words
     'start logit of “Ada”'
     """
+    check_target(target)
     if isinstance(target, Contrast):
         if span is not None:
             raise InputError("A Contrast holds its own spans; leave span out.")
         return _contrast(reading, target)
-    if target not in get_args(TargetName):
-        names = ", ".join(f'"{name}"' for name in get_args(TargetName))
-        raise InputError(f"Unknown target {target!r}; choose {names} or a Contrast(a, b).")
     if target == "no_answer":
         if span is not None:
             raise InputError('The target "no_answer" is about no span; leave span out.')
@@ -124,6 +130,9 @@ def _span(reading: Reading, name: Literal["answer", "start", "end"], span: SpanL
         copy = max(_copies(reading, where), key=lambda c: c.score)
     number = {"answer": "score", "start": "start logit", "end": "end logit"}[name]
     words = f"{number} of {_quoted(reading, where)}"
+    logits, (i, j) = reading.logits, copy.tokens
+    one = {"answer": copy.score, "start": logits.start[copy.window, i], "end": logits.end[copy.window, j]}
+    _check_possible(float(one[name]), words)
     return Target(
         name, words, copy.window, where, copy.tokens, note=_joined(note, _place(reading, copy.window))
     )
@@ -131,6 +140,11 @@ def _span(reading: Reading, name: Literal["answer", "start", "end"], span: SpanL
 
 def _no_answer(reading: Reading) -> Target:
     scores = reading.logits.null_scores
+    if not len(reading.spans):
+        raise InputError(
+            "The text has no span that could be an answer, so P(no answer) is 1 whatever is read."
+        )
+    _check_possible(reading.spans.null_score, "null score")
     if reading.null == "mean":
         window = 0 if reading.decision.best is None else reading.decision.best.window
     else:
@@ -155,10 +169,19 @@ def _contrast(reading: Reading, contrast: Contrast) -> Target:
         )
     window = max(windows, key=lambda w: sum(c[w].score for c in held if c is not None))
     tokens = [None if copies is None else copies[window].tokens for copies in held]
-    sides = " over ".join("no answer" if s is None else _quoted(reading, s) for s in spans)
-    return Target(
-        "contrast", sides, window, spans[0], tokens[0], spans[1], tokens[1], note=_place(reading, window)
-    )
+    null = float(reading.logits.null_scores[window])
+    for s, copies in zip(spans, held, strict=True):
+        _check_possible(null if copies is None else copies[window].score, f"score of {_quoted(reading, s)}")
+    note = _place(reading, window)
+    if None in spans and null != reading.spans.null_score:
+        note += "; its null score is not the one that counts"
+    sides = " over ".join(_quoted(reading, s) for s in spans)
+    return Target("contrast", sides, window, spans[0], tokens[0], spans[1], tokens[1], note=note)
+
+
+def _check_possible(score: float, words: str) -> None:
+    if score == -np.inf:
+        raise InputError(f"The model rules this out: the {words} is minus infinity, and nothing leads there.")
 
 
 def as_span(reading: Reading, span: SpanLike) -> CharSpan:
@@ -166,7 +189,7 @@ def as_span(reading: Reading, span: SpanLike) -> CharSpan:
     found = span.span if isinstance(span, Answer) else span
     try:
         start, end = (
-            int(x) for x in (found if isinstance(found, tuple | list) else (found.start, found.end))
+            index(x) for x in (found if isinstance(found, tuple | list) else (found.start, found.end))
         )
     except (AttributeError, TypeError, ValueError) as error:
         raise InputError(
@@ -176,6 +199,11 @@ def as_span(reading: Reading, span: SpanLike) -> CharSpan:
         raise InputError(
             f"The span [{start}, {end}) is outside the text, whose {len(reading.context):,} characters are "
             f"[0, {len(reading.context)})."
+        )
+    if isinstance(span, Answer) and span.text != reading.context[start:end]:
+        raise InputError(
+            f"The answer {span.text!r:.60} is of another text: at [{start}, {end}) this one has "
+            f"{reading.context[start:end]!r:.60}."
         )
     return CharSpan(start, end)
 

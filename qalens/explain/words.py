@@ -47,7 +47,9 @@ def word_spans(text: str) -> tuple[CharSpan, ...]:
 def window_words(windows: Windows, window: int) -> tuple[Word, ...]:
     """The words that one window sees, question first, each with its tokens; words without a token are left out.
 
-    A token that reaches over several words belongs to the one that holds its first character that is no blank.
+    Each token of the question and the text belongs to one word. A token that reaches over several belongs to the one that
+    holds its first character that is no blank; a blank token to the word after it, or to the last. What a window sees of
+    a text is one word where it is nothing but blanks.
 
     >>> from qalens.testing import toy_tokenizer
     >>> from qalens.windows import make_windows
@@ -66,14 +68,13 @@ def window_words(windows: Windows, window: int) -> tuple[Word, ...]:
 def _words_of(role: Role, text: str, tokens: NDArray[np.int64], offsets: NDArray[np.int64]) -> list[Word]:
     left, right = int(offsets[:, 0].min()), int(offsets[:, 1].max())
     # Whole words at the edges of a window, though only a part of them may be in it.
-    spans = _spans_between(text, left, right)
+    spans = _spans_between(text, left, right) or [CharSpan(left, right)]
     ends = np.array([s.end for s in spans])
     members: dict[int, list[int]] = {}
     for token, (start, end) in zip(tokens.tolist(), offsets.tolist(), strict=True):
         blanks = len(text[start:end]) - len(text[start:end].lstrip())
         k = int(np.searchsorted(ends, min(start + blanks, max(start, end - 1)), side="right"))
-        if k < len(spans):
-            members.setdefault(k, []).append(token)
+        members.setdefault(min(k, len(spans) - 1), []).append(token)
     return [Word(role, spans[k], tuple(found)) for k, found in sorted(members.items())]
 
 

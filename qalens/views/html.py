@@ -5,13 +5,12 @@ Everything is escaped where it becomes markup (`qalens.views.markup.element`), a
 
 from __future__ import annotations
 
-import functools
-import importlib.resources
 import reprlib
 
 from qalens.reading import FailedReading, Reading
 from qalens.text import Example
 from qalens.views.axis import stretches, token_axis
+from qalens.views.frame import READING, figure, page, styles
 from qalens.views.markup import Html, clip, count, element, join
 from qalens.views.overview import overview_html
 from qalens.views.passage import passage_html
@@ -31,7 +30,7 @@ def reading_html(reading: Reading) -> str:
     >>> html.count("<figure"), "<script" in html
     (1, False)
     """
-    return join(element("style", _styles()), _figure(reading))
+    return join(styles(READING), _figure(reading))
 
 
 def reading_page(reading: Reading) -> str:
@@ -42,7 +41,7 @@ def reading_page(reading: Reading) -> str:
     >>> page.splitlines()[0]
     '<!doctype html>'
     """
-    return _page(clip(reading.question, 120), _figure(reading))
+    return page(clip(reading.question, 120), styles(READING), _figure(reading))
 
 
 def failed_html(failed: FailedReading) -> str:
@@ -58,7 +57,7 @@ def failed_html(failed: FailedReading) -> str:
         parts.append(element("dl", *(_given(name, value) for name, value in given.items())))
     else:
         parts.append(element("dl", _given("given", reprlib.repr(failed.given))))
-    return join(element("style", _styles()), _root(*parts))
+    return join(styles(READING), figure(*parts))
 
 
 def _given(name: str, value: object) -> Html:
@@ -67,29 +66,6 @@ def _given(name: str, value: object) -> Html:
     # A blank text would leave nothing to see.
     words = element("bdi", clip(text, 300), dir="auto") if text.strip() else element("small", "(blank)")
     return join(element("dt", name), element("dd", words, element("small", size)))
-
-
-@functools.cache
-def _styles() -> Html:
-    # Ours and without a "<", so that it needs no escaping.
-    return Html(importlib.resources.files("qalens.views").joinpath("reading.css").read_text("utf-8"))
-
-
-def _root(*sections: str) -> Html:
-    return element("figure", *sections, class_="qalens", dir="ltr", lang="en")
-
-
-def _page(title: str, body: Html) -> Html:
-    head = join(
-        Html(
-            '<meta charset="utf-8">\n<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        ),
-        element("title", f"{title} · qalens"),
-        Html("\n"),
-        element("style", _styles()),
-    )
-    parts = join(element("head", head), Html("\n"), element("body", body, class_="qalens-page"))
-    return Html(f'<!doctype html>\n<html lang="en">\n{parts}\n</html>\n')
 
 
 def _figure(reading: Reading) -> Html:
@@ -102,7 +78,7 @@ def _figure(reading: Reading) -> Html:
         sections += [overview_html(reading, axis, scale), axis_html(Plot(reading, axis, scale, other))]
         sections.append(ranking_html(reading, found))
     below = element("div", no_answer_html(reading), uncertainty_html(reading), class_="ql-columns")
-    return _root(*sections, below, classic_html(reading), _caption(reading))
+    return figure(*sections, below, classic_html(reading), _caption(reading))
 
 
 def _caption(reading: Reading) -> Html:

@@ -97,7 +97,7 @@ def shown_ranges(reading: Reading, found: tuple[Group, ...]) -> list[CharSpan]:
     wanted += [_around(span, _AROUND, _AROUND) for span in others]
     ranges: list[CharSpan] = []
     for one in sorted(wanted):
-        start, stop = _cut(reading.context, one.start), _cut(reading.context, min(C, one.end))
+        start, stop = good_cut(reading.context, one.start), good_cut(reading.context, min(C, one.end))
         start, stop = start if start > _NEAR else 0, stop if stop < C - _NEAR else C
         if ranges and start - ranges[-1].end < _NEAR:
             last = ranges.pop()
@@ -110,8 +110,12 @@ def _around(span: CharSpan, before: int, after: int) -> CharSpan:
     return CharSpan(max(0, span.start - before), span.end + after)
 
 
-def _cut(text: str, place: int) -> int:
-    """A good place to cut near `place`: before a paragraph, else a sentence, else a word."""
+def good_cut(text: str, place: int) -> int:
+    """A good place to cut near `place`: before a paragraph, else a sentence, else a word.
+
+    >>> good_cut("Ada kept it. Tom slept.", 2)
+    13
+    """
     for border in _BORDERS:
         if found := border.search(text, place, place + _LOOK_AHEAD):
             return found.end()
@@ -127,9 +131,9 @@ def passage_html(reading: Reading, found: tuple[Group, ...], other: Answer | Non
     marks = sorted((shaded.whole(span), class_) for span, class_ in marks)
     parts, at = [], 0
     for piece in map(shaded.whole, shown_ranges(reading, found)):
-        parts += [_folded(reading.context[at : piece.start]), _marked(shaded, piece, marks)]
+        parts += [folded(reading.context[at : piece.start]), _marked(shaded, piece, marks)]
         at = piece.end
-    parts.append(_folded(reading.context[at:]))
+    parts.append(folded(reading.context[at:]))
     text = element("div", *parts, class_="ql-text", dir="auto", lang="")
     return element("section", text, _legend(reading, other))
 
@@ -163,7 +167,12 @@ def _run(text: str, level: int) -> str:
     )
 
 
-def _folded(text: str) -> Html:
+def folded(text: str) -> Html:
+    """A part of a text that is not shown: how long it is, and behind a click the part itself.
+
+    >>> folded("Ada kept the lamp.")[:58]
+    '<details class="ql-fold"><summary lang="en">… 18 characters'
+    """
     if not text:
         return Html()
     words = f"… {count(len(text), 'character')} …"

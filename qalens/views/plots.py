@@ -1,16 +1,16 @@
-"""Plots of a reading with matplotlib, for papers, talks and notebooks.
+"""Plots of readings and of explanations with matplotlib, for papers, talks and notebooks.
 
-Each takes a `Reading` and drawing options, draws into `ax` or into a figure of its own, and returns the `Axes`;
-`overview` returns a `Figure`. Nothing is shown or saved, and no setting of matplotlib is changed. Tokens count along
-the whole text, from 0; of a long text the 120 tokens are shown that hold the best span and the most probability,
-and the axis says so.
+Each takes a record (a `Reading`, an `Attribution`, …) and drawing options, draws into `ax` or into a figure of its own,
+and returns the `Axes`; `overview` returns a `Figure`. Nothing is shown or saved, and no setting of matplotlib is
+changed. Tokens count along the whole text, from 0; of a long text the 120 tokens are shown that hold the best span and
+the most probability, and the axis says so.
 
 Blue is an answer, orange is none; text and shape say the same.
 """
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from matplotlib import pyplot as plt
@@ -18,13 +18,38 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from qalens.errors import InputError
-from qalens.reading import FailedReading, Reading
+from qalens.reading import Reading
 from qalens.views import series, strokes
+from qalens.views.canvas import axes, check_choice, check_count, check_reading
+from qalens.views.explained import (
+    attribution,
+    attribution_words,
+    difference,
+    faithfulness,
+    faithfulness_table,
+    heads,
+    lens,
+    sentence_effects,
+)
 from qalens.views.lettering import lettering, one_direction, shorten, visible, wrap
 from qalens.views.series import equation, number
 
-__all__ = ["edges", "no_answer", "overview", "ranked_spans", "span_map", "windows"]
+__all__ = [
+    "attribution",
+    "attribution_words",
+    "difference",
+    "edges",
+    "faithfulness",
+    "faithfulness_table",
+    "heads",
+    "lens",
+    "no_answer",
+    "overview",
+    "ranked_spans",
+    "sentence_effects",
+    "span_map",
+    "windows",
+]
 
 # Fewer bars than that keep the thickness they would have among as many.
 _LEAST_ROWS = 5
@@ -55,10 +80,10 @@ def edges(
     'probability\\ngiven an answer'
     >>> plt.close(ax.figure)
     """
-    _check_reading(reading)
-    _check_choice("scale", scale, ("probability", "logits"))
+    check_reading(reading)
+    check_choice("scale", scale, ("probability", "logits"))
     stretch = series.choose_stretch(reading, tokens)
-    ax = _axes(ax, 2.6)
+    ax = axes(ax, 2.6)
     if scale == "probability":
         strokes.edge_bars(ax, reading, stretch, given_answer)
     else:
@@ -92,9 +117,9 @@ def span_map(
     'length in tokens'
     >>> plt.close(ax.figure)
     """
-    _check_reading(reading)
+    check_reading(reading)
     stretch = series.choose_stretch(reading, tokens)
-    ax = _axes(ax, 3.0)
+    ax = axes(ax, 3.0)
     mesh = strokes.band(ax, reading, stretch, given_answer)
     if mesh is not None:
         strokes.colour_bar(mesh, given_answer, ax=ax, pad=0.02, fraction=0.05, aspect=18)
@@ -127,12 +152,12 @@ def ranked_spans(
     ['“Ada”', '“Ada kept”', '“Ada kept the”', '12 other spans', 'no answer']
     >>> plt.close(ax.figure)
     """
-    _check_reading(reading)
-    _check_count("k", k, 1)
-    _check_count("most_columns", most_columns, 3)
-    _check_choice("group", group, (None, "overlap", "text"))
+    check_reading(reading)
+    check_count("k", k, 1)
+    check_count("most_columns", most_columns, 3)
+    check_choice("group", group, (None, "overlap", "text"))
     rows = series.span_rows(reading, k, group)
-    ax = _axes(ax, 0.7 + 0.26 * max(len(rows), _LEAST_ROWS))
+    ax = axes(ax, 0.7 + 0.26 * max(len(rows), _LEAST_ROWS))
     for place, row in enumerate(rows):
         strokes.rank_bar(ax, place, row)
     labels = [strokes.rank_label(row, most_columns) for row in rows]
@@ -162,8 +187,8 @@ def no_answer(reading: Reading, *, ax: Axes | None = None) -> Axes:
     'P(no answer) > 0.999'
     >>> plt.close(ax.figure)
     """
-    _check_reading(reading)
-    ax = _axes(ax, 1.9)
+    check_reading(reading)
+    ax = axes(ax, 1.9)
     decision = reading.decision
     own = [row.margin for row in series.window_rows(reading)] if len(reading.windows) > 1 else []
     low, high = strokes.line_range([decision.margin, decision.threshold, *own])
@@ -201,10 +226,10 @@ def windows(reading: Reading, *, ax: Axes | None = None) -> Axes:
     True
     >>> plt.close(ax.figure)
     """
-    _check_reading(reading)
+    check_reading(reading)
     every = series.window_rows(reading)
     rows = strokes.windows_to_show(every)
-    ax = _axes(ax, 0.9 + 0.28 * len(rows))
+    ax = axes(ax, 0.9 + 0.28 * len(rows))
     for place, row in enumerate(rows):
         strokes.window_bar(ax, place, row, reading)
     ax.set_yticks(range(len(rows)), [f"window {row.number}" for row in rows], size="small")
@@ -241,7 +266,7 @@ def overview(
     >>> figure.get_suptitle()
     'Who kept the lamp?'
     """
-    _check_reading(reading)
+    check_reading(reading)
     stretch = series.choose_stretch(reading, tokens)
     figure, (above, scale, below, left, right) = _page()
     edges(reading, ax=above, given_answer=given_answer, tokens=tokens).set_xlabel("")
@@ -257,33 +282,6 @@ def overview(
     no_answer(reading, ax=right).set_ylim(-1.1, 1.1)
     figure.suptitle(wrap(shorten(visible(reading.question), 170), 88), x=0.01, ha="left", **lettering())
     return figure
-
-
-def _check_reading(reading: Any) -> None:
-    if isinstance(reading, FailedReading):
-        raise InputError(f"There is nothing to draw, since the text could not be read: {reading.error}")
-    if not isinstance(reading, Reading):
-        raise InputError(
-            f"A plot needs a Reading, as reader.read(question, context) gives it, but got {reading!r:.80}."
-        )
-
-
-def _check_choice(name: str, value: Any, choices: tuple[Any, ...]) -> None:
-    if value not in choices:
-        raise InputError(f"{name} has to be one of {', '.join(map(repr, choices))}, but is {value!r}.")
-
-
-def _check_count(name: str, value: Any, least: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise InputError(f"{name} has to be a whole number from {least} on, but is {value!r}.")
-
-
-def _axes(ax: Axes | None, height: float) -> Axes:
-    if ax is None:
-        return plt.subplots(figsize=(6.4, height), layout="constrained")[1]
-    if not isinstance(ax, Axes):
-        raise InputError(f"ax has to be a matplotlib Axes, as plt.subplots() gives it, but is {ax!r:.80}.")
-    return ax
 
 
 def _page() -> tuple[Figure, list[Axes]]:

@@ -16,7 +16,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 from qalens.reading import Reading
 from qalens.views import series
 from qalens.views.lettering import lettering, one_direction, shorten, visible
-from qalens.views.series import SpanRow, Stretch, WindowRow, number, probability_text
+from qalens.views.series import SpanRow, Stretch, WindowRow, Word, number, probability_text
 
 BLUE, ORANGE, INK, GREY, PALE = "#0b6bcb", "#c25400", "#1b1f24", "#5f6770", "#a9c8ea"
 _BLUES = LinearSegmentedColormap.from_list("qalens", ["#d7e6f7", "#5b9fe0", BLUE, "#06294d"])
@@ -205,6 +205,11 @@ def name_tokens(ax: Axes, reading: Reading, stretch: Stretch) -> None:
     """
     frame_tokens(ax, stretch)
     heavy, light = series.words_to_name(reading, stretch, most=_MOST_WORDS)
+    name_words(ax, heavy, light, stretch)
+
+
+def name_words(ax: Axes, heavy: list[Word], light: list[Word], stretch: Stretch) -> None:
+    """Words below an axis: the heavy ones dark and moved apart, the light ones grey where there is room."""
     gap = 1.9 * _small() / _points_across(ax) * max(1, len(stretch))
     heavy, light = series.room_for_words(heavy, light, gap, stretch)
     for words, minor, colour in ((heavy, False, INK), (light, True, GREY)):
@@ -254,6 +259,11 @@ def _points_down(ax: Axes) -> float:
 def columns_across(ax: Axes) -> int:
     """How many letters of a small text fit across the axes."""
     return max(20, int(_points_across(ax) / (0.6 * _small())))
+
+
+def title_columns(ax: Axes) -> int:
+    """How many letters of a title fit across the axes."""
+    return int(0.8 * columns_across(ax))
 
 
 def decision_line(ax: Axes, low: float, threshold: float, high: float) -> None:

@@ -142,9 +142,9 @@ def test_every_head_set_to_zero_by_hand(architecture):
         assert ours[name].value == pytest.approx(number(reading.logits, reading), abs=1e-5)
         for place, logits in by_hand.items():
             assert ours[name].values[place] == pytest.approx(number(logits, reading), abs=1e-5)
-    # Each head does something of its own, so that none could stand for another.
-    assert np.unique(np.round(ours["answer"].values, 4)).size == LAYERS * HEADS
-    assert np.abs(ours["answer"].change).min() > 1e-4
+    # The heads do different things, so that none could stand for another.
+    assert np.median(np.diff(np.sort(ours["answer"].values, axis=None))) > 1e-3
+    assert np.median(np.abs(ours["answer"].change)) > 1e-2
 
 
 @EVERY_ARCHITECTURE
@@ -275,6 +275,17 @@ def test_layers_before_an_ablated_head_are_not_run_again():
     assert ran == [1 + HEADS, 1 + 2 * HEADS, 1 + 3 * HEADS]
 
 
+def test_what_a_hook_of_somebody_else_keeps_is_not_written_over():
+    reader = reader_of("bert-uncased")
+    reading = reader.read(QUESTION, SENTENCE)
+    kept = []
+    attention = reader.model.module.bert.encoder.layer[0].attention.self
+    attention.register_forward_hook(lambda _, args, out: kept.append(out[0]))
+    ablate_heads(reader.model, reading, batch_tokens=10**6)
+    assert [len(one) for one in kept] == [1, LAYERS * HEADS]
+    assert all(torch.allclose(one, kept[0], atol=1e-5) for one in kept[1])
+
+
 @pytest.mark.parametrize("architecture", ["bert-uncased", "albert"])
 def test_the_model_is_left_as_it_was(architecture):
     reader = reader_of(architecture)
@@ -347,7 +358,8 @@ class Tiny(nn.Module):
         super().__init__()
         self.config = SimpleNamespace(**({"num_attention_heads": 2} | config))
         self.words = nn.Embedding(300, 8)
-        self.layers = nn.ModuleList([TinyBlock(kind)])
+        kinds = ["plain", "torch"] if kind == "late" else [kind]
+        self.layers = nn.ModuleList(TinyBlock(one) for one in kinds)
         self.head = nn.Linear(8, 2)
         self.passes = 0
 
@@ -412,6 +424,7 @@ def test_a_transformer_of_ones_own_is_ablated():
             {},
             "looks in MultiheadAttention for a torch.nn.Linear that runs last, over .* 2 .* found none",
         ),
+        ("late", {}, "looks in MultiheadAttention for a torch.nn.Linear that runs last, over .* found none"),
         ("adapter", {}, "The heads of tiny cannot be taken out: .* found one over 2 numbers.*Adapters"),
         ("turned", {}, "looks in TinyAttention for a torch.nn.Linear"),
         (
@@ -474,24 +487,21 @@ def test_readings_that_cannot_be_explained_are_refused_before_any_pass():
     assert ours.module.passes == before
 
 
-class Masking(Tiny):
-    """A model that lets no answer end at the last word of the text, and overflows where a head is silent."""
+class Overflowing(Tiny):
+    """A model that gives no numbers where a head is silent."""
 
     def forward(self, input_ids, attention_mask, token_type_ids):
         out = super().forward(input_ids, attention_mask, token_type_ids)
-        out.end_logits[:, -2] = -math.inf
         silent = (self.layers[0].attention.seen == 0).all(1).any(1)
         out.start_logits[silent] = math.nan
         return out
 
 
 def test_a_target_that_is_no_number_is_reported():
-    reader = Reader(Masking(), toy_tokenizer())
+    reader = Reader(Overflowing(), toy_tokenizer())
     attention = reader.model.module.layers[0].attention
     attention.out.register_forward_hook(lambda _, args, out: setattr(attention, "seen", args[0]))
     reading = reader.read("Who?", "ada kept the lamp")
-    with pytest.raises(ModelError, match="The target is -inf before any head is taken out"):
-        ablate_heads(reader.model, reading, span=(0, 17))
     with pytest.raises(ModelError, match=r"Without head 1-1 the target is nan \(2 such heads\)"):
         ablate_heads(reader.model, reading)
     assert np.isfinite(ablate_heads(reader.model, reading, by="mean").values).all()

@@ -1,0 +1,190 @@
+"""What the plots of a model's inside are made of: bars by layer with what each would answer, and the map of heads."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap, Normalize
+from matplotlib.patches import Rectangle
+from numpy.typing import NDArray
+
+from qalens.views.lettering import lettering, one_direction, shorten, visible
+from qalens.views.markup import logit
+from qalens.views.strokes import BLUE, GREY, INK, ORANGE, quiet, title_columns
+from qalens.views.wording import digits_for, signed
+
+if TYPE_CHECKING:
+    from qalens.explain.heads import HeadAblation
+    from qalens.explain.layers import LayerTrace
+
+# From a head that speaks against the target (its loss raises it) over nothing to one that speaks for it.
+_HEADS = LinearSegmentedColormap.from_list("qalens_heads", [BLUE, "#78b4f2", "#ffffff", "#f7a663", ORANGE])
+_NUMBERED = 0.2  # share of the largest change from which a head carries its number
+_FRAMED = 3
+_SETTLED_GAP = 0.65  # rows
+_MOST_CELLS_ACROSS = 18  # more heads than that have no room for numbers
+
+
+# --- the lens -----------------------------------------------------------------------------------------------------------
+
+
+def layer_places(trace: LayerTrace) -> NDArray[np.float64]:
+    """(layers + 1,): where the bars stand, with a gap above each layer at which something settles."""
+    gaps = np.isin(np.arange(len(trace)), [trace.answer_settles, trace.answerability_settles])
+    return np.arange(len(trace)) + _SETTLED_GAP * np.cumsum(gaps)
+
+
+def layer_bars(ax: Axes, trace: LayerTrace) -> None:
+    """One bar for each layer, split into the reading's answer, other spans and no answer."""
+    answer = np.nan_to_num(trace.answer_probability)
+    none = trace.no_answer_probability
+    other = np.clip(1 - answer - none, 0, None)
+    at = layer_places(trace)
+    parts = (
+        ("answer" if trace.reading.answer else "best span", answer, 0 * answer, BLUE, None),
+        ("other spans", other, answer, "#d9dde2", "...."),
+        ("no answer", none, answer + other, ORANGE, "////"),
+    )
+    for name, width, left, colour, hatch in parts:
+        ax.barh(
+            at, width, 0.8, left, facecolor=colour, edgecolor="white", hatch=hatch, linewidth=0, label=name
+        )
+    ax.legend(
+        loc="lower left",
+        bbox_to_anchor=(0, 1.0),
+        ncols=3,
+        fontsize="small",
+        frameon=False,
+        borderaxespad=0.1,
+        handlelength=1.2,
+        columnspacing=1.2,
+    )
+    ax.set(xlim=(0, 1), ylim=(at[-1] + 0.5, -0.6), xticks=[0, 0.25, 0.5, 0.75, 1])
+    ax.set_xticklabels(["0", "", "0.5", "", "1"])
+    ax.set_xlabel("probability", size="small", color=GREY)
+    quiet(ax, left=False)
+    ax.set_yticks(at, ["embeddings", *(f"layer {k}" for k in range(1, len(trace)))], size="small")
+
+
+def layer_words(ax: Axes, trace: LayerTrace) -> None:
+    """Beside each bar the margin and the best span there, and where answer and answerability settle."""
+    at = layer_places(trace)
+    _beside(ax, at[0] - 0.85, 40, "margin", GREY, "right")
+    _beside(ax, at[0] - 0.85, 48, "best span (in brackets: rejected)", GREY, "left")
+    for place, decision in zip(at, trace.decisions, strict=True):
+        _beside(ax, place, 40, logit(decision.margin), INK, "right")
+        words = "none" if decision.best is None else f"“{shorten(visible(decision.best.text), 22)}”"
+        taken = decision.answer is not None
+        _beside(
+            ax, place, 48, one_direction(words if taken else f"({words})"), INK if taken else GREY, "left"
+        )
+    settled: dict[int, list[str]] = {}
+    for layer, what in (
+        (trace.answer_settles, "the best span"),
+        (trace.answerability_settles, "whether there is an answer"),
+    ):
+        settled.setdefault(layer, []).append(what)
+    for layer, what in settled.items():
+        y = at[layer] - 0.5
+        ax.plot([0, 1], [y, y], color=INK, linewidth=1.4, clip_on=False, zorder=4)
+        ax.annotate(
+            f"▾ from here on {' and '.join(what)} {'is' if len(what) == 1 else 'are'} settled",
+            (0, y),
+            xycoords=ax.get_yaxis_transform(),
+            xytext=(0, 1.5),
+            textcoords="offset points",
+            va="bottom",
+            size="x-small",
+            color=INK,
+        )
+
+
+def lens_title(ax: Axes, trace: LayerTrace) -> str:
+    """The question, and below it what the reading says."""
+    room = title_columns(ax)
+    best, answer = trace.reading.decision.best, trace.reading.answer
+    named = "" if best is None else f"“{shorten(visible(best.text), room - 24)}”"
+    said = named if answer is not None else f"no answer; best span {named}" if named else "no answer"
+    return f"{one_direction(shorten(visible(trace.reading.question), room))}\n{one_direction(said)}"
+
+
+def _beside(ax: Axes, y: float, points: float, text: str, colour: str, aligned: str) -> None:
+    ax.annotate(
+        text,
+        (1, y),
+        xycoords=ax.get_yaxis_transform(),
+        xytext=(points, 0),
+        textcoords="offset points",
+        ha=aligned,
+        va="center",
+        size="small",
+        color=colour,
+        annotation_clip=False,
+        **lettering(),
+    )
+
+
+# --- heads --------------------------------------------------------------------------------------------------------------
+
+
+def head_map(ax: Axes, ablation: HeadAblation) -> None:
+    """Cells for layers × heads, zero white, the strongest framed, and numbers where there is room."""
+    change = ablation.change
+    layers, heads = change.shape
+    most = float(np.abs(change[np.isfinite(change)]).max(initial=0.0))
+    norm = Normalize(-(most or 1.0), most or 1.0)
+    mesh = ax.pcolormesh(
+        np.arange(heads + 1) + 0.5,
+        np.arange(layers + 1) + 0.5,
+        np.ma.masked_invalid(change),
+        norm=norm,
+        cmap=_HEADS,
+        edgecolors="#e6e9ec",
+        linewidth=0.5,
+    )
+    ax.set(ylim=(layers + 0.5, 0.5), xlabel="head", ylabel="layer")
+    ax.xaxis.label.set(size="small")
+    ax.yaxis.label.set(size="small")
+    for axis, n in ((ax.xaxis, heads), (ax.yaxis, layers)):
+        step = math.ceil(n / 24)
+        axis.set_ticks(range(1, n + 1, step))
+    ax.tick_params(labelsize="small", length=0)
+    ax.spines[:].set_visible(False)
+    _mark_cells(ax, ablation, most)
+    what = one_direction(shorten(visible(ablation.target.words), title_columns(ax) - 10))
+    by = {"zero": "each head's output set to zero", "mean": "each head's output set to its mean"}[ablation.by]
+    ax.set_title(
+        f"{what} = {logit(ablation.value)}\n{by}", loc="left", size="medium", color=INK, **lettering()
+    )
+    bar = ax.figure.colorbar(mesh, ax=ax, pad=0.02, fraction=0.06, aspect=22)
+    bar.set_label(
+        "change of the target without the head, logits\n← it speaks for    it speaks against →", size="small"
+    )
+    bar.ax.tick_params(labelsize="small")
+    bar.ax.yaxis.set_major_formatter(lambda value, _: signed(value, digits_for(most)) if value else "0")
+    bar.outline.set_visible(False)
+
+
+def _mark_cells(ax: Axes, ablation: HeadAblation, most: float) -> None:
+    numbered = ablation.change.shape[1] <= _MOST_CELLS_ACROSS
+    for rank, one in enumerate(ablation.strongest(ablation.change.size)):
+        if not most or not math.isfinite(one.change) or abs(one.change) < _NUMBERED * most:
+            continue
+        if rank < _FRAMED:
+            corner = (one.head - 0.5, one.layer - 0.5)
+            ax.add_patch(Rectangle(corner, 1, 1, fill=False, edgecolor=INK, linewidth=1.4, zorder=4))
+        if numbered:
+            dark = abs(one.change) > 0.72 * most
+            ax.text(
+                one.head,
+                one.layer,
+                signed(one.change, 2 if most < 9.5 else 1),
+                size=6.2,
+                ha="center",
+                va="center",
+                color="white" if dark else INK,
+                zorder=5,
+            )

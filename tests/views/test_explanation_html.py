@@ -1,0 +1,481 @@
+"""The views of layers, heads, changes, sentences and faithfulness as markup: their numbers, and any text in its place."""
+
+import html
+import math
+import re
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from planted_records import (
+    planted_attribution,
+    planted_effects,
+    planted_faithfulness,
+    planted_heads,
+    planted_table,
+    planted_trace,
+    random_reading,
+)
+from test_html import ATTRIBUTES, HOSTILE, TAGS, Page, _luminance
+
+from qalens.errors import InputError
+from qalens.explain.difference import ReadingDiff, compare
+from qalens.explain.effects import sentence_effects
+from qalens.explain.faithfulness import Score
+from qalens.explain.flips import SmallestFlip
+from qalens.explain.search import SmallestSentences
+from qalens.reading import FailedReading, Source
+from qalens.testing import planted_reading
+from qalens.text import CharSpan
+from qalens.views.attribution import attribution_html
+from qalens.views.changes import flow, steady
+from qalens.views.difference import difference_html
+from qalens.views.faithfulness import faithfulness_html, faithfulness_table_html
+from qalens.views.layers import heads_html, layer_trace_html
+from qalens.views.markup import grapheme_starts, shown
+from qalens.views.sentences import (
+    contributions,
+    sentence_effects_html,
+    shown_ranges,
+    smallest_flip_html,
+    smallest_sentences_html,
+)
+
+TEXT = "Ada kept the lamp. Tom slept by the door, and it was day. Who lit it?"
+MORE_TAGS = {"del", "ins", "u", "circle"}
+MORE_ATTRIBUTES = {"fill-opacity"}
+
+
+def changed(text):
+    """A text whose second half is another one."""
+    return text[: len(text) // 2] + " zed and more. " + text[len(text) // 2 + 3 :]
+
+
+def smallest_sentences(reading, **changes):
+    size = len(reading.context)
+    plain = {
+        "reading": reading,
+        "sentences": (0,),
+        "spans": (CharSpan(0, min(size, 18)),),
+        "diff": compare(reading, reading),
+        "readings": 7,
+        "proven": True,
+    }
+    return SmallestSentences(**{**plain, **changes})
+
+
+def smallest_flip(reading, **changes):
+    plain = {
+        "reading": reading,
+        "where": "context",
+        "to": "opposite",
+        "words": (CharSpan(0, 3),),
+        "diff": compare(reading, random_reading(reading.context, seed=5)),
+        "candidates": (CharSpan(0, 3),),
+        "margins": np.array([1.0]),
+        "readings": 9,
+        "proven": False,
+    }
+    return SmallestFlip(**{**plain, **changes})
+
+
+VIEWS = {
+    "layers": lambda text: layer_trace_html(planted_trace(random_reading(text, question=text))),
+    "heads": lambda text: heads_html(planted_heads(random_reading(text, question=text))),
+    "difference": lambda text: difference_html(
+        compare(random_reading(text), random_reading(changed(text), seed=1))
+    ),
+    "sentences": lambda text: sentence_effects_html(planted_effects(random_reading(text))),
+    "smallest sentences": lambda text: smallest_sentences_html(smallest_sentences(random_reading(text))),
+    "smallest flip": lambda text: smallest_flip_html(smallest_flip(random_reading(text))),
+    "faithfulness": lambda text: faithfulness_html(planted_faithfulness(random_reading(text))),
+    "table": lambda text: faithfulness_table_html(planted_table()),
+}
+
+
+# Every view
+
+
+@pytest.mark.parametrize("hostile", HOSTILE)
+@pytest.mark.parametrize("view", VIEWS.values(), ids=list(VIEWS))
+def test_a_hostile_text_adds_no_tag_and_no_attribute(view, hostile):
+    markup = view(hostile)
+    page = Page(markup)
+    assert set(page.tags) <= TAGS | MORE_TAGS
+    assert {name for name, _ in page.attributes} <= ATTRIBUTES | MORE_ATTRIBUTES
+    assert page.open == []
+    assert not re.search(
+        "[\0-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff\U0010ffff]", markup
+    )
+    labels = "".join(d for d, c in page.pieces if "ql-text" not in c)
+    labels += "".join(value for name, value in page.attributes if name in ("title", "aria-label"))
+    assert not re.search("[\u202a-\u202e\u2066-\u2069]", labels)
+
+
+@pytest.mark.parametrize("view", VIEWS.values(), ids=list(VIEWS))
+def test_a_view_is_one_figure_with_its_styles_and_no_ids(view):
+    markup = view(TEXT)
+    assert markup.startswith("<style>")
+    assert markup.count("<figure") == 1
+    assert not re.search(r"\b(src|href|id|on\w+)=", markup.partition("</style>")[2])
+
+
+def test_all_styles_stand_under_one_class_and_ask_for_nothing():
+    css = VIEWS["layers"](TEXT).partition("<style>")[2].partition("</style>")[0]
+    bare = re.sub(r"/\*.*?\*/", "", css, flags=re.S)
+    depth, selector, selectors = 0, "", []
+    for character in bare:
+        if character == "{":
+            selectors += [selector] if depth == 0 else []
+            depth, selector = depth + 1, ""
+        elif character == "}":
+            depth, selector = depth - 1, ""
+        else:
+            selector += character
+    assert depth == 0
+    assert len(selectors) == 9
+    assert all(".qalens" in part for s in selectors for part in s.split(","))
+    assert not re.search(r"url\(|@import|@font-face", bare)
+
+
+@pytest.mark.parametrize("theme", [0, 1])
+@pytest.mark.parametrize("back", ["for", "against"])
+def test_letters_stand_out_from_the_fullest_colours(back, theme):
+    css = attribution_html(planted_attribution())
+    palette = {m[1]: (m[2], m[3]) for m in re.finditer(r"--ql-(\w+): light-dark\((#\w{6}), (#\w{6})\)", css)}
+    high, low = sorted((_luminance(palette[name][theme]) for name in ("ink", back)), reverse=True)
+    assert (high + 0.05) / (low + 0.05) >= 4.5
+
+
+# Layers
+
+
+def rows_of(markup):
+    """The cells of each row of a table, as text."""
+    body = markup.partition("<tbody>")[2]
+    rows = re.findall(r"<tr[^>]*>(.*?)</tr>", body)
+    cells = [re.findall(r"<td[^>]*>(.*?)</td>", row) for row in rows]
+    return [[html.unescape(re.sub("<[^>]+>", "", cell)) for cell in row] for row in cells]
+
+
+def test_every_layer_has_its_numbers_and_its_own_best_span():
+    trace = planted_trace(planted_reading("Who?", TEXT, answer="Ada"))
+    rows = [row for row in rows_of(layer_trace_html(trace)) if len(row) > 1]
+    assert len(rows) == len(trace)
+    for layer, (name, _, answer, none, margin) in enumerate(rows):
+        assert name.startswith("embeddings" if layer == 0 else f"layer {layer}")
+        for told, probability in (
+            (answer, trace.answer_probability[layer]),
+            (none, trace.no_answer_probability[layer]),
+        ):
+            assert told in ("<0.001", ">0.999", f"{probability:.3f}")
+        assert float(margin.replace("−", "-")) == pytest.approx(trace.margin[layer], abs=6e-3)
+
+
+def test_the_layers_at_which_something_settles_are_marked():
+    reading = planted_reading("Who?", TEXT, answer="Ada")
+    trace = planted_trace(reading)
+    assert trace.answer_settles == 3
+    rows = rows_of(layer_trace_html(trace))
+    marked = {rows[k + 1][0].split(" “")[0]: row[0] for k, row in enumerate(rows) if len(row) == 1}
+    assert "the best span" in marked["layer 3"]
+    settles = trace.answerability_settles
+    assert "whether there is an answer" in marked["embeddings" if settles == 0 else f"layer {settles}"]
+
+
+def test_a_bar_is_split_by_the_probabilities():
+    trace = planted_trace(planted_reading("Who?", TEXT, answer="Ada", strength=1.0))
+    widths = re.findall(
+        r'<b style="width:([\d.]+)%"></b><u style="width:([\d.]+)%">', layer_trace_html(trace)
+    )
+    assert [float(b) for b, _ in widths] == pytest.approx(100 * trace.answer_probability, abs=0.051)
+    assert [float(u) for _, u in widths] == pytest.approx(100 * trace.no_answer_probability, abs=0.051)
+
+
+def test_a_text_without_a_span_has_layers_too():
+    assert "no span" in layer_trace_html(planted_trace(planted_reading("Who?", "\x00", answer=None)))
+
+
+# Heads
+
+
+def test_every_head_has_its_cell_with_its_number():
+    ablation = planted_heads(random_reading(TEXT))
+    titles = re.findall(r"<title>(layer [^<]*)</title>", heads_html(ablation))
+    assert titles == [
+        f"layer {row + 1}, head {head + 1}: {5 + change:.2f} without it, "
+        f"{'' if not change else '+' if change > 0 else '−'}{abs(change):.2f}"
+        for row, changes in enumerate(ablation.change.tolist())
+        for head, change in enumerate(changes)
+    ]
+
+
+def test_the_colour_of_a_head_is_its_share_of_the_largest_change():
+    cells = re.findall(
+        r'fill-opacity="([\d.]+)" class="ql-head (ql-x-\w+)"', heads_html(planted_heads(random_reading(TEXT)))
+    )
+    assert [float(level) for level, _ in cells] == [0, 1, 0.25, 0.05, 0.5, 0.12]
+    assert [kind for _, kind in cells][1:5] == ["ql-x-for", "ql-x-against", "ql-x-against", "ql-x-against"]
+
+
+def test_strong_heads_carry_their_sign_and_are_named():
+    page = Page(heads_html(planted_heads(random_reading(TEXT))))
+    assert [d for d, c in page.pieces if {"ql-on", "ql-ink"} & set(c)] == ["−", "+", "+"]
+    assert "Strongest: layer 1 head 2 −2.00 · layer 2 head 2 +1.00 · layer 1 head 3 +0.50" in page.text(
+        "ql-note"
+    )
+
+
+def test_heads_that_are_no_numbers_are_told_and_not_drawn():
+    markup = heads_html(planted_heads(random_reading(TEXT), change=((math.nan, 1.0),)))
+    assert "layer 1, head 1: not a number" in markup
+    assert re.search(r'fill-opacity="0.00" class="ql-head', markup)
+    assert "nan" not in markup
+
+
+# Changes
+
+
+def test_the_flow_holds_both_texts():
+    diff = compare(random_reading(TEXT), random_reading(changed(TEXT)))
+    parts = flow(diff)
+    before = "".join(TEXT[p.start : p.end] for p in parts if p.kind != "new")
+    after = "".join(
+        changed(TEXT)[p.start : p.end] if p.kind == "new" else TEXT[p.start : p.end]
+        for p in parts
+        if p.kind != "gone"
+    )
+    assert (before, after) == (TEXT, changed(TEXT))
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("cafe\u0301 x", "cafe x"),
+        ("x cafe", "x cafe\u0301"),
+        ("a 👩‍🚀 b", "a 👩 b"),
+        ("🇫🇷🇩🇪", "🇫🇷🇪🇸"),
+        ("x", "y"),
+    ],
+)
+def test_no_change_cuts_a_character_that_readers_see_as_one(before, after):
+    one, other = planted_reading("Who?", before, answer=None), planted_reading("Who?", after, answer=None)
+    # Aligned character by character, as no sound alignment would: the worst there can be.
+    same = [a == b for a, b in zip(before, after, strict=False)]
+    places = np.array([k if k < len(same) and same[k] else -1 for k in range(len(before))])
+    for part in flow(ReadingDiff(one, other, places)):
+        starts = grapheme_starts(after if part.kind == "new" else before)
+        assert starts[part.start]
+        assert starts[part.end]
+
+
+def test_what_is_gone_is_struck_and_what_is_new_underlined():
+    one, other = (planted_reading("Who?", f"Once {name} kept it.", answer=name) for name in ("Ada", "Tobias"))
+    markup = difference_html(compare(one, other))
+    gone, new = (
+        re.sub("<[^>]+>", "", re.search(f"<{tag}>(.*?)</{tag}>", markup, re.S)[1]).strip()
+        for tag in ("del", "ins")
+    )
+    assert (gone, new) == ("Ada", "Tobias")
+
+
+@pytest.mark.parametrize("hostile", HOSTILE)
+def test_the_same_text_is_shown_once(hostile):
+    one, other = random_reading(hostile), random_reading(hostile, seed=1)
+    assert Page(difference_html(compare(one, other))).text("ql-text") == shown(hostile)
+
+
+def test_characters_are_shaded_by_the_change_of_their_chances():
+    one, other = (planted_reading("Who?", "Ada kept it.", answer=a, strength=3.0) for a in ("Ada", "it"))
+    diff = compare(one, other)
+    change = diff.inclusion_change()
+    names = re.findall(r'aria-label="(\S+) ([+−][\d.]+)"', difference_html(diff))
+    found = {text: float(number.replace("−", "-")) for text, number in names}
+    assert found["Ada"] == pytest.approx(change[0], abs=0.0051)
+    assert found["it"] == pytest.approx(change[9], abs=0.0051)
+
+
+def test_chances_do_not_differ_within_a_character():
+    values = steady(np.array([0.1, -0.5, 0.2]), "e\u0301a")
+    assert values.tolist() == [-0.5, -0.5, 0.2]
+
+
+def test_probabilities_are_told_before_and_after():
+    one = planted_reading("Who?", "Ada kept it.", answer="Ada", strength=2.0)
+    other = planted_reading("Who?", "So Ada had it.", answer="it", strength=2.0)
+    rows = {row[0]: row[1:] for row in rows_of(difference_html(compare(one, other)))}
+    assert [float(x) for x in rows["P(no answer)"][:2]] == pytest.approx(
+        [one.no_answer_probability, other.no_answer_probability], abs=6e-4
+    )
+    then = other.spans.find(3, 6).probability
+    assert [float(x) for x in rows["P(“Ada”)"][:2]] == pytest.approx([one.answer.probability, then], abs=6e-4)
+    earlier = one.spans.find(9, 11).probability
+    assert [float(x) for x in rows["P(“it”)"][:2]] == pytest.approx(
+        [earlier, other.answer.probability], abs=6e-4
+    )
+
+
+def test_an_answer_that_one_text_lacks_has_no_number_there():
+    one = planted_reading("Who?", "Ada kept it.", answer="Ada")
+    other = planted_reading("Who?", "Tom kept it.", answer="Tom")
+    rows = {row[0]: row[1:] for row in rows_of(difference_html(compare(one, other)))}
+    assert rows["P(“Ada”)"][1:] == ["–", "–"]
+    assert (rows["P(“Tom”)"][0], rows["P(“Tom”)"][2]) == ("–", "–")
+
+
+def test_two_questions_and_two_models_are_named():
+    one = replace(planted_reading("Who?", TEXT, answer="Ada"), source=Source("one <b>", "1"))
+    other = replace(planted_reading("Why?", TEXT, answer=None), source=Source("other", "2"))
+    page = Page(difference_html(compare(one, other)))
+    assert page.text("ql-question") == "Who? → Why?"
+    assert page.text("ql-said") == "“Ada” → no answer"
+    assert "one <b> → other" in page.text("ql-note")
+
+
+def test_of_a_long_text_only_the_surroundings_of_changes_are_shown():
+    filler = "Ada kept the lamp of the room by day. " * 400
+    one, other = (
+        planted_reading("Who?", f"{filler}{name} lit it. {filler}", answer=name) for name in ("zed", "Tom")
+    )
+    page = Page(difference_html(compare(one, other)))
+    seen = page.text("ql-text", without=["ql-fold"])
+    assert "zed" in seen
+    assert "Tom" in seen
+    assert len(seen) < 3_000
+    whole = re.sub(r"… [\d,]+ characters? …", "", page.text("ql-text"))
+    assert len(whole) == len(one.context) + sum(
+        p.end - p.start for p in flow(compare(one, other)) if p.kind == "new"
+    )
+
+
+# Sentences
+
+
+def effects_of(answer="Ada"):
+    reading = planted_reading("Who?", TEXT, answer=answer)
+    return planted_effects(
+        reading, lambda text: planted_reading("Who?", text, answer="Ada" if "Ada" in text else None)
+    )
+
+
+def test_what_a_sentence_adds_is_what_is_lost_without_it():
+    effects = effects_of()
+    assert contributions(effects) == pytest.approx(
+        [effects.reading.answer.probability - p for p in effects.without.answer_probability]
+    )
+    none = effects_of(None)
+    assert contributions(none) == pytest.approx(
+        [none.reading.no_answer_probability - p for p in none.without.no_answer_probability]
+    )
+
+
+def test_sentences_are_shaded_by_what_they_add():
+    names = re.findall(
+        r'aria-label="([^"]+)" title="([^"]*)" class="([^"]+)"', sentence_effects_html(effects_of())
+    )
+    assert names[0][0] == "Ada kept the lamp. +1.00"
+    assert names[0][2] == "ql-v ql-v-for"
+    assert "without it: no answer" in names[0][1]
+    assert "alone: “Ada”" in names[0][1]
+    assert [name.rpartition(" ")[2] for name, *_ in names[1:]] == ["0.00", "0.00"]
+
+
+def test_the_table_has_the_sentence_of_the_answer_in_bold():
+    markup = sentence_effects_html(effects_of())
+    rows = rows_of(markup)
+    assert rows[0][0] == "Ada kept the lamp."
+    assert rows[0][1] == "+1.00"
+    assert re.findall(r'<tr class="ql-taken"><td><bdi dir="auto">([^<]+)', markup) == ["Ada kept the lamp."]
+
+
+def test_a_sentence_that_could_not_be_dropped_is_told():
+    reading = planted_reading("Who?", "Ada kept the lamp.", answer="Ada")
+    markup = sentence_effects_html(
+        sentence_effects(reading, lambda edits: planted_effects_of_one(reading, edits))
+    )
+    assert "not read" in markup
+    assert "nan" not in markup
+
+
+def planted_effects_of_one(reading, edits):
+    for _, readable in zip(edits, (False, True), strict=True):
+        yield reading if readable else FailedReading(("Who?", ""), InputError("Nothing is left."))
+
+
+def test_the_fewest_sentences_are_underlined_with_what_is_said_to_them():
+    page = Page(smallest_sentences_html(smallest_sentences(planted_reading("Who?", TEXT, answer="Ada"))))
+    assert "".join(d for d, c in page.pieces if "ql-best" in c) == "Ada kept the lamp."
+    said = page.text("qalens")
+    assert "1 sentence (18 of 69 characters) is enough to say this" in said
+    assert "Then it says: “Ada”" in said
+    assert "It is proven that no smaller set does it. 7 readings spent." in said
+
+
+@pytest.mark.parametrize(("where", "text"), [("context", TEXT), ("question", "Who kept it?")])
+def test_the_words_that_flip_are_underlined_where_they_stand(where, text):
+    page = Page(smallest_flip_html(smallest_flip(random_reading(TEXT), where=where)))
+    assert page.text("ql-text") == text
+    assert "".join(d for d, c in page.pieces if "ql-best" in c) == text[:3]
+    assert "Masking 1 word flips the decision" in page.text("qalens")
+    assert "A smaller set may do it" in page.text("qalens")
+
+
+def test_no_flip_is_said():
+    none = smallest_flip(random_reading(TEXT), words=(), diff=None, proven=True)
+    page = Page(smallest_flip_html(none))
+    assert "No words were found whose masking flips the decision" in page.text("qalens")
+    assert "Then it says" not in page.text("qalens")
+
+
+def test_shown_ranges_hold_what_is_wanted_and_do_not_touch():
+    text = "Ada kept the lamp of the room. " * 2_000
+    wanted = [CharSpan(0, 5), CharSpan(20_000, 20_030), CharSpan(20_300, 20_310), CharSpan(61_990, 62_000)]
+    ranges = shown_ranges(text, wanted)
+    assert all(any(r.start <= w.start and w.end <= r.end for r in ranges) for w in wanted)
+    assert len(ranges) == 3
+    assert all(a.end < b.start for a, b in pairwise(ranges))
+    assert sum(map(len, ranges)) < 5_000
+
+
+# Faithfulness
+
+
+def test_the_curves_run_through_their_values():
+    tested = planted_faithfulness(random_reading(TEXT))
+    markup = faithfulness_html(tested)
+    for name, values in (("ql-deletion", tested.deletion), ("ql-insertion", tested.insertion)):
+        dots = re.findall(rf'cx="([\d.]+)%" cy="([\d.]+)" r="3" class="{name}"', markup)
+        assert [float(x) for x, _ in dots] == pytest.approx(1 + 98 * tested.steps)
+        heights = np.array([float(y) for _, y in dots])
+        # One straight line from the highest value, at the top, to the lowest.
+        assert heights == pytest.approx(12 + 130 * (5 - values) / 6, abs=0.06)
+    assert f"area +{tested.insertion_area:.2f}" in markup
+
+
+def test_scores_stand_beside_chance():
+    rows = rows_of(faithfulness_html(planted_faithfulness(random_reading(TEXT))))
+    assert rows[0] == ["comprehensiveness, more is better", "+2.00", "+0.50 ± 0.50", "+3.0", "0.90"]
+    assert rows[1] == ["sufficiency, less is better", "+0.38", "+1.00 ± 0.25", "+2.5", "0.80"]
+
+
+def test_scores_that_nothing_can_be_said_of_are_dashes():
+    alike = planted_faithfulness(random_reading(TEXT), comprehensive=Score(0.0, 0.0, 0.0, math.nan, math.nan))
+    markup = faithfulness_html(alike)
+    assert rows_of(markup)[0][3:] == ["–", "–"]
+    assert "nan" not in markup
+
+
+def test_methods_stand_with_their_intervals_and_chance_is_named():
+    rows = rows_of(faithfulness_table_html(planted_table()))
+    assert rows[0][0] == "integrated gradients"
+    assert rows[0][1] == "change +2.00 [+1.00, +3.00]z +4.0 [+2.0, +5.0]norm. +2.00 [+1.00, +3.00]"
+    assert rows[0][2].endswith("z +1.5 [+0.5, +2.5]norm. +2.00 [+1.00, +3.00]")
+    assert rows[0][3] == "deletion +2.00 [+1.00, +3.00]insertion +2.00 [+1.00, +3.00]"
+    assert rows[1][0] == "occlusion of words ≈ chance"
+
+
+def test_what_was_left_out_is_told_with_its_reason():
+    said = Page(faithfulness_table_html(planted_table())).text("qalens")
+    assert "1 reading left out for all methods" in said
+    assert "reading 3: <b>There</b> is no span." in said
