@@ -297,10 +297,9 @@ class Reader:
         with _Bar(total, progress, "explanations") as bar:
             for reading in readings:
                 try:
-                    check_source(self.model, reading)
-                    settled = resolve(reading, target)
+                    own = check_source(self.model, reading)
                     found: Attribution | FailedAttribution = attribute(
-                        self.model, reading, settled, how, mask_id=self.tokenizer.mask_token_id
+                        self.model, own, resolve(own, target), how, mask_id=self.tokenizer.mask_token_id
                     )
                 except QalensError as error:
                     _let_go(error)
@@ -369,13 +368,13 @@ class Reader:
         with _Bar(total, progress, "readings") as bar:
             for number, reading in enumerate(readings):
                 try:
-                    check_source(self.model, reading)
-                    settled = resolve(reading, target)
-                    found = [attribute(self.model, reading, settled, how, mask_id=mask_id) for how in plans]
+                    own = check_source(self.model, reading)
+                    settled = resolve(own, target)
+                    found = [attribute(self.model, own, settled, how, mask_id=mask_id) for how in plans]
                     tested.append(
                         faithfulness(
                             self.model,
-                            reading,
+                            own,
                             found,
                             mask_id=mask_id,
                             random_rankings=random_rankings,

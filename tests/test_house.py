@@ -42,7 +42,7 @@ HOUSE = {
     "reader": Room(6, 5),
     # Beside the house: views and widgets know records, never the model that made them.
     "testing": Room(7, 4),
-    "views": Room(7, 3),
+    "views": Room(7, 3, ("explain",)),
     "widgets": Room(8, 3, ("views",)),
     "integrations": Room(9, 8),
     "__main__": Room(10, 9),
@@ -55,6 +55,7 @@ ALLOWED = {
         "views",
         "_repr_html_",
     ): "a notebook asks a reading for its picture; nothing is drawn before it does",
+    ("explain", "views", "_repr_html_"): "the same for the records of explanations",
 }
 # Packages that take long to import or are not always there, and the rooms that may name them.
 AT_HOME = {
@@ -182,6 +183,11 @@ SOUND = {
     "beside": (
         "views/html.py",
         "from .axis import Scale\nfrom . import strips\nfrom qalens.views import text",
+    ),
+    "a record of an explanation": ("views/layers.py", "from qalens.explain.layers import LayerTrace"),
+    "the picture of one": (
+        "explain/layers.py",
+        "def _repr_html_(self):\n    from qalens.views import layers",
     ),
     "the exception": ("reading.py", "def _repr_html_(self):\n    from qalens.views.html import reading_html"),
     "light packages": ("spans.py", "import numpy as np\nimport json"),
@@ -313,6 +319,16 @@ def test_the_guard_against_heavy_imports_can_fail():
 def test_records_and_decisions_need_neither_torch_nor_transformers():
     code = "from qalens import CharSpan, Decision, Example, Reading, FailedReading, SpanDistribution, windows"
     assert heavy_modules_after(code) == {"numpy"}
+
+
+HTML_VIEWS = ("html", "attribution", "layers", "difference", "sentences", "faithfulness")
+
+
+def test_pictures_of_records_need_no_model():
+    # Records of explanations are named in views for the type checker alone, since some of their modules need torch.
+    html = "".join(f"import qalens.views.{name}\n" for name in HTML_VIEWS)
+    assert heavy_modules_after(html) == {"numpy"}
+    assert heavy_modules_after("import qalens.views.plots") == {"numpy", "matplotlib"}
 
 
 # --- errors -----------------------------------------------------------------------------------------------------------

@@ -195,6 +195,11 @@ class FailedAttribution:
     reading: object
     error: QalensError
 
+    def _repr_html_(self) -> str:
+        from qalens.views.attribution import failed_attribution_html
+
+        return failed_attribution_html(self)
+
     def __repr__(self) -> str:
         return f"FailedAttribution({self.error})"
 

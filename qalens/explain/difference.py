@@ -196,6 +196,11 @@ class ReadingDiff:
         run = np.cumsum((places < 0) | (np.diff(places, prepend=-2) != 1))
         return (places[spans.start] >= 0) & (run[spans.start] == run[spans.end - 1])
 
+    def _repr_html_(self) -> str:
+        from qalens.views.difference import difference_html
+
+        return difference_html(self)
+
     def __repr__(self) -> str:
         said = " → ".join(
             "no answer" if r.answer is None else repr(r.answer.text) for r in (self.before, self.after)

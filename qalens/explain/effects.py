@@ -159,6 +159,11 @@ class SentenceEffects:
             [self.target is not None and s.overlaps(self.target.span) for s in self.sentences], bool
         )
 
+    def _repr_html_(self) -> str:
+        from qalens.views.sentences import sentence_effects_html
+
+        return sentence_effects_html(self)
+
     def __repr__(self) -> str:
         failed = sum(error is not None for error in (*self.without.errors, *self.alone.errors))
         return f"SentenceEffects({len(self.sentences)} sentences{f', {failed} readings failed' if failed else ''})"

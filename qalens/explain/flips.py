@@ -63,6 +63,11 @@ class SmallestFlip:
         """Whether a flip was found."""
         return self.diff is not None
 
+    def _repr_html_(self) -> str:
+        from qalens.views.sentences import smallest_flip_html
+
+        return smallest_flip_html(self)
+
     def __repr__(self) -> str:
         text = self.reading.context if self.where == "context" else self.reading.question
         said = ", ".join(repr(span.of(text)) for span in self.words) or "nothing flips"

@@ -80,6 +80,11 @@ class HeadAblation:
             Head(int(r) + 1, int(h) + 1, float(self.values[r, h]), float(change[r, h])) for r, h in places
         )
 
+    def _repr_html_(self) -> str:
+        from qalens.views.layers import heads_html
+
+        return heads_html(self)
+
     def __repr__(self) -> str:
         layers, heads = self.values.shape
         (first,) = self.strongest(1)

@@ -111,6 +111,11 @@ class LayerTrace:
         n = int(self.reading.windows.lengths[window])
         return _softmax(self.start[:, window, :n]), _softmax(self.end[:, window, :n])
 
+    def _repr_html_(self) -> str:
+        from qalens.views.layers import layer_trace_html
+
+        return layer_trace_html(self)
+
     def __repr__(self) -> str:
         return (
             f"LayerTrace({len(self) - 1} layers: the answer settles at layer {self.answer_settles}, "

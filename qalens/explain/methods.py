@@ -484,7 +484,8 @@ def _layer_conductance(problem: Problem, baseline: Baseline) -> _Found:
                 method="gausslegendre",
                 internal_batch_size=max(2, problem.batch),
             )
-            values = found.detach().sum(-1).cpu().double().numpy()[None]
+            states = found[0] if isinstance(found, tuple) else found
+            values = states.detach().sum(-1).cpu().double().numpy()[None]
             error = _error(values, low, high)
             if error <= problem.options.tolerance or 2 * steps > problem.options.max_points:
                 break
@@ -509,7 +510,7 @@ def _agreement(problem: Problem, found: _Found) -> dict[str, float]:
     method, wanted = problem.options.method, problem.options.agreement
     if found.baseline is None or not (method in _RANKED_ANYWAY if wanted is None else wanted):
         return {}
-    others = [
+    others: list[Baseline] = [
         b for b in get_args(Baseline) if b != found.baseline and (b != "mask" or problem.mask_id is not None)
     ]
     own = _word_sums(problem, found.values.sum((0, 1)))
@@ -528,7 +529,7 @@ def _rough(problem: Problem, baseline: Baseline) -> NDArray[np.float64]:
         return _METHODS[problem.options.method](problem, baseline).values.sum((0, 1))
     places, weights = np.polynomial.legendre.leggauss(_RANKING_POINTS)
     along = _along(problem, problem.baseline(baseline), (places + 1) / 2)
-    return np.tensordot(weights / 2, along.contributions.sum((1, 2)), 1)
+    return weights / 2 @ along.contributions.sum((1, 2))
 
 
 def _word_sums(problem: Problem, values: NDArray[np.float64]) -> list[float]:

@@ -39,7 +39,8 @@ class WindowInput:
     @property
     def shape(self) -> tuple[int, int]:
         """T tokens and D numbers for each."""
-        return tuple(self.parts["word"].shape)
+        T, D = self.parts["word"].shape
+        return T, D
 
     def _look_up(self) -> dict[str, torch.Tensor]:
         """What the tables give for this window, seen once as the model runs."""
@@ -112,7 +113,12 @@ class TargetFunction:
 
     def __init__(self, reading: Reading, target: Target):
         self.target = target
-        self._null = int(reading.windows.null_index[target.window])
+        null = int(reading.windows.null_index[target.window])
+        # No answer is the null token at both ends.
+        self._null = null, null
+        self._tokens, self._rival = (
+            self._null if t is None else t for t in (target.tokens, target.rival_tokens)
+        )
         if target.name == "no_answer":
             self._freeze_rest(reading, target.window)
 
@@ -135,21 +141,21 @@ class TargetFunction:
         if target.name == "no_answer":
             return self._no_answer(s, e)
         if target.name == "start":
-            return s[:, target.tokens[0]]
+            return s[:, self._tokens[0]]
         if target.name == "end":
-            return e[:, target.tokens[1]]
-        score = self._score(s, e, target.tokens)
-        return score - self._score(s, e, target.rival_tokens) if target.name == "contrast" else score
-
-    def _score(self, s: torch.Tensor, e: torch.Tensor, tokens: tuple[int, int] | None) -> torch.Tensor:
-        i, j = (self._null, self._null) if tokens is None else tokens
-        return s[:, i] + e[:, j]
+            return e[:, self._tokens[1]]
+        score = _score(s, e, self._tokens)
+        return score - _score(s, e, self._rival) if target.name == "contrast" else score
 
     def _no_answer(self, s: torch.Tensor, e: torch.Tensor) -> torch.Tensor:
-        null = self._null_weight * self._score(s, e, None) + self._other_nulls
+        null = self._null_weight * _score(s, e, self._null) + self._other_nulls
         rest = torch.full_like(s[:, :1], self._other_spans)
         z = s[:, self._i.to(s.device)] + e[:, self._j.to(s.device)]
         return null - torch.cat([z, rest], 1).logsumexp(1)
+
+
+def _score(s: torch.Tensor, e: torch.Tensor, tokens: tuple[int, int]) -> torch.Tensor:
+    return s[:, tokens[0]] + e[:, tokens[1]]
 
 
 def _exact(x: torch.Tensor) -> torch.Tensor:

@@ -40,6 +40,11 @@ class SmallestSentences:
     proven: bool
     errors: tuple[QalensError, ...] = ()
 
+    def _repr_html_(self) -> str:
+        from qalens.views.sentences import smallest_sentences_html
+
+        return smallest_sentences_html(self)
+
     def __repr__(self) -> str:
         total = len(split_sentences(self.reading.context))
         sure = "proven smallest" if self.proven else "not proven smallest"

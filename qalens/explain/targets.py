@@ -64,8 +64,8 @@ class Target:
     note: str = ""
 
 
-def check_source(model: QAModel, reading: Reading) -> None:
-    """Raise `InputError` for what is no reading of this model as it is now."""
+def check_source(model: QAModel, reading: object) -> Reading:
+    """The reading, or `InputError` for what is no reading of this model as it is now."""
     if isinstance(reading, FailedReading):
         raise InputError(f"This text could not be read, so there is nothing to explain: {reading.error}")
     if not isinstance(reading, Reading):
@@ -76,6 +76,7 @@ def check_source(model: QAModel, reading: Reading) -> None:
             f"This reading was made by {maker} with other weights than those of {model.name} here. Read the text again "
             "with this reader, then explain that reading. (Another dtype makes other weights, and so does training.)"
         )
+    return reading
 
 
 def check_target(target: TargetName | Contrast) -> None:

@@ -19,7 +19,7 @@ from qalens.views.wording import digits_for, method, signed, trust_rows, warning
 from qalens.windows import Role
 
 if TYPE_CHECKING:
-    from qalens.explain.attribution import Attribution, FailedAttribution
+    from qalens.explain.attribution import Attribution, FailedAttribution, Segment
 
 _MOST_PIECES = 8
 _NEAR = 200  # characters without a token that are not worth a fold
@@ -171,7 +171,7 @@ def _marks(attribution: Attribution) -> list[Mark]:
     return marks
 
 
-def _text_section(name: str, attribution: Attribution, segment: str, body: Html) -> Html:
+def _text_section(name: str, attribution: Attribution, segment: Segment, body: Html) -> Html:
     held = attribution.over not in ("all", segment)
     note = " held as it is" if held else f" {signed(attribution.by_segment()[segment])} in sum"
     title = element("div", element("strong", name), note, class_="ql-h")

@@ -82,4 +82,4 @@ def steady(values: NDArray[np.float64], text: str) -> NDArray[np.float64]:
         return values
     high, low = np.maximum.reduceat(values, starts), np.minimum.reduceat(values, starts)
     whole = np.where(high >= -low, high, low)
-    return np.round(np.repeat(whole, np.diff([*starts, len(text)])), 2)
+    return np.round(np.repeat(whole, np.diff(np.append(starts, len(text)))), 2)

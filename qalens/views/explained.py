@@ -6,6 +6,7 @@ shown, no setting changed. Blue speaks for the target and orange against it; a l
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from qalens.views import changed_strokes, inner_strokes, tested_strokes
 from qalens.views import explained_strokes as strokes
 from qalens.views.canvas import axes, check_count, check_kind
 from qalens.views.lettering import lettering
+from qalens.views.ribbon import Flow
 from qalens.views.strokes import GREY, INK, quiet
 
 if TYPE_CHECKING:
@@ -47,7 +49,7 @@ def attribution(attribution: Attribution, *, ax: Axes | None = None) -> Axes:
     span that is explained is underlined, the other side of a contrast dotted. Below stands what tells whether the values
     can be trusted. Of a long window the 120 words of the text are shown that hold the span and the largest values.
 
-    Lines are broken for the width that the axes have now; letters get smaller where they would not fit its height.
+    Lines follow the width of the axes; letters get smaller where they would not fit its height.
 
     >>> from matplotlib import pyplot as plt
     >>> from qalens.reader import Reader
@@ -67,7 +69,7 @@ def attribution(attribution: Attribution, *, ax: Axes | None = None) -> Axes:
     words = strokes.words_to_draw(attribution)
     if own:
         strokes.fit_height(ax, words)
-    strokes.words_in_lines(ax, attribution, words)
+    Flow(ax, partial(strokes.words_in_lines, attribution, words))
     return ax
 
 
@@ -216,7 +218,7 @@ def sentence_effects(effects: SentenceEffects, *, ax: Axes | None = None) -> Axe
     changed_strokes.sentence_bars(ax, effects, rows)
     changed_strokes.alone_column(ax, effects, rows)
     K = len(effects.sentences)
-    some = f"; {len(rows)} of {K:,} sentences, those with the largest effects" if len(rows) < K else ""
+    some = f"\n{len(rows)} of {K:,} sentences, with the largest effects" if len(rows) < K else ""
     ax.set_xlabel(f"change of probability without the sentence{some}", size="small", color=GREY)
     return ax
 

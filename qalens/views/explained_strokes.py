@@ -5,11 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
+from matplotlib.text import Text
 from matplotlib.ticker import MaxNLocator
 
 from qalens.views import ribbon
@@ -28,9 +31,10 @@ if TYPE_CHECKING:
 MOST_WORDS = 120
 _SIZES = (10.0, 9.0, 8.0, 7.0, 6.0)  # points
 _GUTTER = 52.0  # points for the words "question" and "text"
-_FOOT = 58.0  # points below the text: the scale, and three lines about trust
+_FOOT = 54.0  # points below the text: the scale, and three lines about trust
 _GAP = 6.0
 _NOTE = 14.0
+_SCALE_STEPS = 48
 
 
 def title(ax: Axes, attribution: Attribution) -> None:
@@ -134,78 +138,66 @@ def _foot(words: Words) -> float:
 
 def fit_height(ax: Axes, words: Words) -> None:
     """Make a figure of its own as high as the lines need."""
-    width, height = _points(ax)
     figure = ax.get_figure(root=True)
+    # Only a settled layout knows how wide the axes are.
+    figure.draw_without_rendering()
+    width, height = ribbon.points(ax)
     wide, high = figure.get_size_inches()
     figure.set_size_inches(wide, high + (_plan(words, width, _SIZES[0]).height - height) / 72)
+    figure.draw_without_rendering()
 
 
-def words_in_lines(ax: Axes, attribution: Attribution, words: Words) -> None:
-    """Draw question, text, scale and trust into axes whose units become points from the upper left."""
-    width, height = _points(ax)
-    ax.set(xlim=(0, width), ylim=(height, 0))
+def words_in_lines(attribution: Attribution, words: Words, width: float, height: float) -> list[Artist]:
+    """Question, text, scale and trust, in the largest letters that fit into `width` × `height` points."""
     plans = [_plan(words, width, size) for size in _SIZES]
     plan = next((p for p in plans if p.height <= height + 1), plans[-1])
     below = plan.question.height + _GAP
+    drawn: list[Artist] = []
     for name, found, top in (("question", plan.question, 0.0), ("text", plan.text, below)):
-        ribbon.draw(ax, found, _GUTTER, top, words.most)
-        ax.text(0, top + 1.26 * found.size, name, size="small", color=GREY, va="baseline")
+        drawn += ribbon.draw(found, _GUTTER, top, words.most)
+        drawn.append(_small(0, top + 1.26 * found.size, name))
     foot = below + plan.text.height
     if words.note:
-        ax.text(_GUTTER, foot + 8, words.note, size="small", color=GREY, va="baseline")
+        drawn.append(_small(_GUTTER, foot + 8, words.note))
     foot += _foot(words) - _FOOT
-    _scale(ax, words.most, foot + 10)
-    _say_trust(ax, attribution, foot + 26, width)
+    return [*drawn, *_scale(words.most, foot + 10), *_trust(attribution, foot + 26, width)]
 
 
-def _points(ax: Axes) -> tuple[float, float]:
-    """Width and height of the axes in points, once the layout of the figure is settled."""
-    figure = ax.get_figure(root=True)
-    figure.draw_without_rendering()
-    return 72 * ax.bbox.width / figure.dpi, 72 * ax.bbox.height / figure.dpi
+def _small(x: float, y: float, words: str, colour: str = GREY, **options: Any) -> Text:
+    return Text(x, y, words, **{"size": "small", "color": colour, "va": "baseline", **options})
 
 
-def _scale(ax: Axes, most: float, y: float) -> None:
+def _scale(most: float, y: float) -> list[Artist]:
     """The colours from against to for, with the number of the full ones."""
     if not most:
-        ax.text(_GUTTER, y, "all values are 0", size="small", color=GREY, va="center")
-        return
+        return [_small(_GUTTER, y, "all values are 0", va="center")]
     digits, wide, high = digits_for(most), 96.0, 8.0
     left = _GUTTER + 92
-    for k in range(48):
-        cell = Rectangle((left + k * wide / 48, y - high / 2), wide / 48 + 0.3, high, linewidth=0)
-        cell.set_facecolor(DIVERGING((k + 0.5) / 48))
-        ax.add_patch(cell)
-    for sign, x, aligned in ((-1, left - 5, "right"), (1, left + wide + 5, "left")):
-        name = (
-            f"against {signed(-most, digits)}"
-            if sign < 0
-            else f"{signed(most, digits)} for, in logits by word"
-        )
-        colour = ORANGE if sign < 0 else BLUE
-        ax.text(x, y, name, size="small", color=colour, va="center", ha=aligned)
-        edge = y + sign * -high / 2
-        ax.plot(
-            [left + wide / 2, left + wide / 2 + sign * wide / 2], [edge, edge], color=colour, linewidth=1.2
-        )
+    drawn: list[Artist] = []
+    for k in range(_SCALE_STEPS):
+        corner = (left + k * wide / _SCALE_STEPS, y - high / 2)
+        colour = DIVERGING((k + 0.5) / _SCALE_STEPS)
+        drawn.append(Rectangle(corner, wide / _SCALE_STEPS + 0.3, high, linewidth=0, facecolor=colour))
+    middle = left + wide / 2
+    drawn += [
+        Line2D([left, middle], [y + high / 2] * 2, color=ORANGE, linewidth=1.2),
+        Line2D([middle, left + wide], [y - high / 2] * 2, color=BLUE, linewidth=1.2),
+        _small(left - 5, y, f"against {signed(-most, digits)}", ORANGE, va="center", ha="right"),
+        _small(left + wide + 5, y, f"{signed(most, digits)} for, in logits by word", BLUE, va="center"),
+    ]
+    return drawn
 
 
-def _say_trust(ax: Axes, attribution: Attribution, y: float, width: float) -> None:
+def _trust(attribution: Attribution, y: float, width: float) -> list[Artist]:
     """Whether the values can be relied on: completeness first, and the rest below."""
-    failed = attribution.trust.converged is False
     said = completeness(attribution)
-    ax.text(
-        _GUTTER,
-        y,
-        f"⚠ {said}" if failed else said,
-        size="small",
-        color=ORANGE if failed else INK,
-        weight="bold" if failed else "normal",
-        va="baseline",
-    )
-    # Two lines hold all of it, in a figure of usual width.
-    rest = wrap(brief_trust(attribution), int((width - _GUTTER) / 4.9))
-    ax.text(_GUTTER, y + 5, rest, size="small", color=GREY, va="top")
+    # Two lines hold the rest, in a figure of usual width.
+    rest = wrap(brief_trust(attribution), max(20, int((width - _GUTTER) / 4.9)))
+    if attribution.trust.converged is False:
+        first = _small(_GUTTER, y, f"⚠ {said}", ORANGE, weight="bold")
+    else:
+        first = _small(_GUTTER, y, said, INK)
+    return [first, _small(_GUTTER, y + 5, rest, va="top")]
 
 
 # --- bars of words ------------------------------------------------------------------------------------------------------

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap, Normalize
 from matplotlib.patches import Rectangle
+from matplotlib.text import Text
 from numpy.typing import NDArray
 
 from qalens.views.lettering import lettering, one_direction, shorten, visible
 from qalens.views.markup import logit
+from qalens.views.ribbon import Flow
 from qalens.views.strokes import BLUE, GREY, INK, ORANGE, quiet, title_columns
 from qalens.views.wording import digits_for, signed
 
@@ -25,7 +29,7 @@ _HEADS = LinearSegmentedColormap.from_list("qalens_heads", [BLUE, "#78b4f2", "#f
 _NUMBERED = 0.2  # share of the largest change from which a head carries its number
 _FRAMED = 3
 _SETTLED_GAP = 0.65  # rows
-_MOST_CELLS_ACROSS = 18  # more heads than that have no room for numbers
+_NUMBER_WIDTH, _NUMBER_HEIGHT = 20.0, 8.0  # points that a number needs
 
 
 # --- the lens -----------------------------------------------------------------------------------------------------------
@@ -83,15 +87,15 @@ def layer_words(ax: Axes, trace: LayerTrace) -> None:
         )
     settled: dict[int, list[str]] = {}
     for layer, what in (
-        (trace.answer_settles, "the best span"),
-        (trace.answerability_settles, "whether there is an answer"),
+        (trace.answer_settles, "best span"),
+        (trace.answerability_settles, "answer or none"),
     ):
         settled.setdefault(layer, []).append(what)
     for layer, what in settled.items():
         y = at[layer] - 0.5
         ax.plot([0, 1], [y, y], color=INK, linewidth=1.4, clip_on=False, zorder=4)
         ax.annotate(
-            f"▾ from here on {' and '.join(what)} {'is' if len(what) == 1 else 'are'} settled",
+            f"▾ {' and '.join(what)} settled",
             (0, y),
             xycoords=ax.get_yaxis_transform(),
             xytext=(0, 1.5),
@@ -153,7 +157,8 @@ def head_map(ax: Axes, ablation: HeadAblation) -> None:
         axis.set_ticks(range(1, n + 1, step))
     ax.tick_params(labelsize="small", length=0)
     ax.spines[:].set_visible(False)
-    _mark_cells(ax, ablation, most)
+    _frame_strongest(ax, ablation, most)
+    Flow(ax, partial(_numbers, ablation, most)).set_zorder(5)
     what = one_direction(shorten(visible(ablation.target.words), title_columns(ax) - 10))
     by = {"zero": "each head's output set to zero", "mean": "each head's output set to its mean"}[ablation.by]
     ax.set_title(
@@ -168,23 +173,30 @@ def head_map(ax: Axes, ablation: HeadAblation) -> None:
     bar.outline.set_visible(False)
 
 
-def _mark_cells(ax: Axes, ablation: HeadAblation, most: float) -> None:
-    numbered = ablation.change.shape[1] <= _MOST_CELLS_ACROSS
-    for rank, one in enumerate(ablation.strongest(ablation.change.size)):
-        if not most or not math.isfinite(one.change) or abs(one.change) < _NUMBERED * most:
-            continue
-        if rank < _FRAMED:
+def _frame_strongest(ax: Axes, ablation: HeadAblation, most: float) -> None:
+    for one in ablation.strongest(_FRAMED):
+        if most and math.isfinite(one.change) and one.change:
             corner = (one.head - 0.5, one.layer - 0.5)
             ax.add_patch(Rectangle(corner, 1, 1, fill=False, edgecolor=INK, linewidth=1.4, zorder=4))
-        if numbered:
-            dark = abs(one.change) > 0.72 * most
-            ax.text(
-                one.head,
-                one.layer,
-                signed(one.change, 2 if most < 9.5 else 1),
-                size=6.2,
-                ha="center",
-                va="center",
-                color="white" if dark else INK,
-                zorder=5,
-            )
+
+
+def _numbers(ablation: HeadAblation, most: float, width: float, height: float) -> list[Artist]:
+    """The changes that are worth a number, in axes of `width` × `height` points; none where cells are too small."""
+    layers, heads = ablation.change.shape
+    wide, high = width / heads, height / layers
+    if not most or wide < _NUMBER_WIDTH or high < _NUMBER_HEIGHT:
+        return []
+    return [
+        Text(
+            (one.head - 0.5) * wide,
+            (one.layer - 0.5) * high,
+            signed(one.change, 2 if most < 9.5 else 1),
+            size=6.2,
+            ha="center",
+            va="center",
+            color="white" if abs(one.change) > 0.72 * most else INK,
+            zorder=5,
+        )
+        for one in ablation.strongest(ablation.change.size)
+        if math.isfinite(one.change) and abs(one.change) >= _NUMBERED * most
+    ]

@@ -170,7 +170,7 @@ def _run(text: str, level: int) -> str:
 def folded(text: str) -> Html:
     """A part of a text that is not shown: how long it is, and behind a click the part itself.
 
-    >>> folded("Ada kept the lamp.")[:58]
+    >>> folded("Ada kept the lamp.")[:59]
     '<details class="ql-fold"><summary lang="en">… 18 characters'
     """
     if not text:

@@ -1,17 +1,22 @@
-"""Words in lines with a colour behind each, drawn into an `Axes` whose units are points: a text as a picture."""
+"""Words in lines with a colour behind each: a text as a picture, laid out in points."""
 
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import Any
 
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap, Normalize
 from matplotlib.font_manager import FontProperties
+from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
+from matplotlib.text import Text
 from matplotlib.textpath import text_to_path
+from matplotlib.transforms import Affine2D, BboxBase, ScaledTranslation
 
 from qalens.views.lettering import lettering, shorten, visible
 from qalens.views.strokes import BLUE, GREY, INK, ORANGE
@@ -117,13 +122,14 @@ def right_to_left(text: str) -> bool:
     return next((d in ("R", "AL") for d in strong if d in ("L", "R", "AL")), False)
 
 
-def draw(ax: Axes, found: Ribbon, left: float, top: float, most: float) -> None:
-    """Draw a ribbon with its upper left corner at (`left`, `top`); `most` is the value of the full colour.
+def draw(found: Ribbon, left: float, top: float, most: float) -> list[Artist]:
+    """The words of a ribbon with its upper left corner at (`left`, `top`), in points, the y axis pointing down.
 
-    The y axis points down. A line above a word says that it speaks for, one below that it speaks against.
+    `most` is the value of the full colour. A line above a word says that it speaks for, one below that it speaks against.
     """
     norm = Normalize(-most, most) if most else None
     turned = right_to_left(" ".join(p.text for p in found.pieces))
+    drawn: list[Artist] = []
     for number, line in enumerate(found.lines):
         baseline = top + (number + 0.68) * _PITCH * found.size
         x = 0.0
@@ -131,13 +137,15 @@ def draw(ax: Axes, found: Ribbon, left: float, top: float, most: float) -> None:
         for place, piece in enumerate(placed):
             wide, gap = text_width(piece.text) * found.size, _trailing(piece, found.size)
             at = left + (found.width - x - wide if turned else x)
-            _word(ax, piece, at, baseline, wide, found.size, norm)
+            drawn += _word(piece, at, baseline, wide, found.size, norm)
             if piece.under:
                 # It goes on over the blank before the next word that has it too.
                 goes_on = place + 1 < len(placed) and placed[place + 1].under == piece.under
                 more = gap if goes_on else 0.0
-                _underline(ax, piece.under, at - (more if turned else 0), baseline, wide + more, found.size)
+                x_under = at - (more if turned else 0)
+                drawn.append(_underline(piece.under, x_under, baseline, wide + more, found.size))
             x += wide + gap
+    return drawn
 
 
 def _in_reading_order(line: list[Piece], turned: bool) -> list[Piece]:
@@ -179,32 +187,88 @@ def _foreign_run(line: list[Piece], at: int) -> list[Piece]:
 
 
 def _word(
-    ax: Axes, piece: Piece, x: float, baseline: float, wide: float, size: float, norm: Normalize | None
-) -> None:
+    piece: Piece, x: float, baseline: float, wide: float, size: float, norm: Normalize | None
+) -> list[Artist]:
     high, low = baseline - 0.98 * size, baseline + 0.3 * size
+    ground = []
     if norm is not None and piece.value is not None:
-        _ground(ax, piece.value, x, high, wide, low - high, norm)
-    ax.text(x, baseline, piece.text, size=size, color=INK, va="baseline", ha="left", zorder=3, **lettering())
+        ground = _ground(piece.value, x, high, wide, low - high, norm)
+    return [
+        *ground,
+        Text(x, baseline, piece.text, size=size, color=INK, va="baseline", zorder=3, **lettering()),
+    ]
 
 
-def _underline(ax: Axes, under: str, x: float, baseline: float, wide: float, size: float) -> None:
+def _underline(under: str, x: float, baseline: float, wide: float, size: float) -> Artist:
     colour, style = _UNDERLINES[under]
     y = baseline + 0.47 * size
-    ax.plot([x, x + wide], [y, y], color=colour, linestyle=style, linewidth=1.8, zorder=2)
+    return Line2D([x, x + wide], [y, y], color=colour, linestyle=style, linewidth=1.8, zorder=2)
 
 
-def _ground(ax: Axes, value: float, x: float, y: float, wide: float, high: float, norm: Normalize) -> None:
+def _ground(value: float, x: float, y: float, wide: float, high: float, norm: Normalize) -> list[Artist]:
     """The colour behind a word, and a line on the side of its sign."""
     share = float(norm(value))
-    ax.add_patch(Rectangle((x, y), wide, high, facecolor=DIVERGING(share), edgecolor="none", zorder=1))
     edge = y if value > 0 else y + high
-    strength = min(1.0, abs(2 * share - 1))
-    ax.plot(
-        [x, x + wide],
-        [edge, edge],
-        color=BLUE if value > 0 else ORANGE,
-        alpha=strength,
-        lw=1.2,
-        solid_capstyle="butt",
-        zorder=1.5,
-    )
+    return [
+        Rectangle((x, y), wide, high, facecolor=DIVERGING(share), edgecolor="none", zorder=1),
+        Line2D(
+            [x, x + wide],
+            [edge, edge],
+            color=BLUE if value > 0 else ORANGE,
+            alpha=min(1.0, abs(2 * share - 1)),
+            linewidth=1.2,
+            solid_capstyle="butt",
+            zorder=1.5,
+        ),
+    ]
+
+
+class Flow(Artist):
+    """What is laid out in points within an `Axes`, from its upper left corner down, anew whenever its size changes.
+
+    `lay_out` makes the parts for a width and a height in points. A layout engine may change the size of the axes right
+    before they are drawn, when other axes have come in, and broken lines have to follow.
+    """
+
+    def __init__(self, ax: Axes, lay_out: Callable[[float, float], list[Artist]]):
+        super().__init__()
+        self._ax = ax
+        self._lay_out = lay_out
+        self._parts: list[Artist] = []
+        self._size: tuple[float, float] | None = None
+        ax.add_artist(self)
+        self._settle()
+
+    def _settle(self) -> None:
+        size = points(self._ax)
+        if size == self._size:
+            return
+        figure = self._ax.figure
+        down = Affine2D().scale(1 / 72, -1 / 72) + figure.dpi_scale_trans
+        corner = ScaledTranslation(0, 1, self._ax.transAxes)
+        self._parts, self._size = self._lay_out(*size), size
+        for part in self._parts:
+            part.set_figure(figure)
+            part.set_transform(down + corner)
+
+    def get_children(self) -> list[Artist]:
+        """The parts as they stand now."""
+        return self._parts
+
+    def get_window_extent(self, renderer: Any = None) -> BboxBase:
+        """The axes: parts that do not fit are no reason to make other axes smaller."""
+        return self._ax.bbox
+
+    def draw(self, renderer: Any) -> None:
+        """Draw the parts, laid out anew where the axes have another size than before."""
+        if not self.get_visible():
+            return
+        self._settle()
+        for part in sorted(self._parts, key=lambda part: part.get_zorder()):
+            part.draw(renderer)
+
+
+def points(ax: Axes) -> tuple[float, float]:
+    """Width and height of the axes in points, as they are now."""
+    dpi = ax.get_figure(root=True).dpi
+    return 72 * ax.bbox.width / dpi, 72 * ax.bbox.height / dpi

@@ -176,7 +176,7 @@ def correlation(r: float) -> str:
     >>> correlation(-0.307), correlation(float("nan"))
     ('−0.31', 'none')
     """
-    return "none" if math.isnan(r) else f"{r:.2f}".replace("-", MINUS)
+    return "none" if math.isnan(r) else logit(r)
 
 
 def _answer_share(attribution: Attribution) -> str:

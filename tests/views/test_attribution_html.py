@@ -12,7 +12,9 @@ from test_html import ATTRIBUTES, HOSTILE, TAGS, WINDOWED, Page
 
 from qalens.errors import InputError
 from qalens.explain.attribution import FailedAttribution
+from qalens.explain.words import Word
 from qalens.testing import planted_reading
+from qalens.text import CharSpan
 from qalens.views.attribution import attribution_html, attribution_page, failed_attribution_html, sums_html
 from qalens.views.markup import grapheme_starts, shown
 from qalens.views.word_units import word_units
@@ -171,9 +173,15 @@ def test_words_cut_no_character_that_readers_see_as_one(context):
     )
 
 
-def test_the_parts_of_an_emoji_are_one_word():
-    units = word_units(planted_attribution("Ada 👩‍🚀 kept it."), Role.CONTEXT)
-    assert [u for u in units if u.start == 4] == [u for u in units if (u.start, u.end) == (4, 7)] != []
+def test_words_within_one_character_are_one_with_the_sum_of_their_values():
+    context = "Ada 👩‍🚀 kept it."
+    plain = planted_attribution(context)
+    # A tokenizer with a token for each code point of the emoji: three words, which readers see as one.
+    tokens = [t for w in plain.words if w.role == Role.CONTEXT for t in w.tokens]
+    parts = tuple(Word(Role.CONTEXT, CharSpan(4 + k, 5 + k), (tokens[k],)) for k in range(3))
+    units = word_units(dataclasses.replace(plain, words=parts), Role.CONTEXT)
+    assert [(u.start, u.end, u.tokens) for u in units] == [(4, 7, tuple(tokens[:3]))]
+    assert units[0].value == pytest.approx(plain.values[tokens[:3]].sum())
 
 
 def test_the_strongest_words_stand_below_with_their_numbers():

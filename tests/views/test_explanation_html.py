@@ -179,9 +179,11 @@ def test_the_layers_at_which_something_settles_are_marked():
     assert trace.answer_settles == 3
     rows = rows_of(layer_trace_html(trace))
     marked = {rows[k + 1][0].split(" “")[0]: row[0] for k, row in enumerate(rows) if len(row) == 1}
-    assert "the best span" in marked["layer 3"]
-    settles = trace.answerability_settles
-    assert "whether there is an answer" in marked["embeddings" if settles == 0 else f"layer {settles}"]
+    settles = {"best span": trace.answer_settles, "whether there is": trace.answerability_settles}
+    for words, layer in settles.items():
+        assert [name for name, said in marked.items() if words in said] == [
+            "embeddings" if layer == 0 else f"layer {layer}"
+        ]
 
 
 def test_a_bar_is_split_by_the_probabilities():
@@ -310,6 +312,9 @@ def test_probabilities_are_told_before_and_after():
     )
     then = other.spans.find(3, 6).probability
     assert [float(x) for x in rows["P(“Ada”)"][:2]] == pytest.approx([one.answer.probability, then], abs=6e-4)
+    change = then - one.answer.probability
+    assert float(rows["P(“Ada”)"][2].replace("−", "-")) == pytest.approx(change, abs=0.0051)
+    assert change < -0.1
     earlier = one.spans.find(9, 11).probability
     assert [float(x) for x in rows["P(“it”)"][:2]] == pytest.approx(
         [earlier, other.answer.probability], abs=6e-4
@@ -322,6 +327,13 @@ def test_an_answer_that_one_text_lacks_has_no_number_there():
     rows = {row[0]: row[1:] for row in rows_of(difference_html(compare(one, other)))}
     assert rows["P(“Ada”)"][1:] == ["–", "–"]
     assert (rows["P(“Tom”)"][0], rows["P(“Tom”)"][2]) == ("–", "–")
+
+
+def test_an_answer_that_bridges_what_is_gone_was_not_there_before():
+    one = planted_reading("Who?", "So Ada once kept it.", answer="So")
+    other = planted_reading("Who?", "So Ada kept it.", answer="Ada kept")
+    rows = {row[0]: row[1:] for row in rows_of(difference_html(compare(one, other)))}
+    assert rows["P(“Ada kept”)"][0] == "–"
 
 
 def test_two_questions_and_two_models_are_named():
