@@ -166,11 +166,10 @@ def _goal(reading: Reading, to: Flip, hidden: Callable[[Chosen], list[CharSpan]]
     def towards_new(chosen: Chosen, diff: ReadingDiff) -> float:
         """By how much the best span that may be said leads over the old answer, or over no answer."""
         spans, barred = diff.after.spans, hidden(chosen)
-        best = _best_apart(spans, barred if answer is None else [*barred, answer.span])
-        old = None if answer is None else diff.candidate(answer.span)
-        return best - (
-            spans.null_score - threshold if answer is None else -np.inf if old is None else old.score
-        )
+        if answer is None:
+            return _best_apart(spans, barred) - (spans.null_score - threshold)
+        old = diff.candidate(answer.span)
+        return _best_apart(spans, [*barred, answer.span]) - (-np.inf if old is None else old.score)
 
     def silence(_: Chosen, diff: ReadingDiff) -> bool:
         return diff.after.answer is None

@@ -120,15 +120,18 @@ def _worth_showing(part: Stretch, text: str, values: NDArray[np.float64]) -> lis
     whole = CharSpan(part.start, part.end)
     if len(whole) <= _WHOLE:
         return [whole]
-    changed = part.start + np.flatnonzero(values[part.start : part.end])
+    flags = np.concatenate([[False], values[part.start : part.end] != 0, [False]])
+    edges = part.start + np.flatnonzero(flags[1:] != flags[:-1])
+    changed = zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True)
     widen = whole_edges(text, part.start, part.end)
     ranges: list[CharSpan] = []
-    for place in [part.start, *changed.tolist(), part.end]:
-        start = good_cut(text, place - _AROUND) if place - _AROUND > part.start else part.start
-        end = min(part.end, good_cut(text, min(part.end, place + _AROUND)))
-        start, end = widen(min(start, place), end)
+    for first, last in [(part.start, part.start), *changed, (part.end, part.end)]:
+        start = good_cut(text, first - _AROUND) if first - _AROUND > part.start else part.start
+        end = good_cut(text, min(part.end, last + _AROUND))
+        start, end = widen(min(start, first), min(part.end, end))
         if ranges and start - ranges[-1].end < _AROUND:
-            start = ranges.pop().start
+            last_range = ranges.pop()
+            start, end = last_range.start, max(last_range.end, end)
         ranges.append(CharSpan(max(start, part.start), min(end, part.end)))
     return ranges
 

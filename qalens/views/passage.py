@@ -170,8 +170,8 @@ def _run(text: str, level: int) -> str:
 def folded(text: str) -> Html:
     """A part of a text that is not shown: how long it is, and behind a click the part itself.
 
-    >>> folded("Ada kept the lamp.")[:59]
-    '<details class="ql-fold"><summary lang="en">… 18 characters'
+    >>> folded("Ada kept the lamp.")
+    '<details class="ql-fold"><summary lang="en">… 18 characters …</summary>Ada kept the lamp.</details>'
     """
     if not text:
         return Html()

@@ -51,8 +51,8 @@ def shaded_html(
 
     `most` is the value of the full colour.
 
-    >>> shaded_html("Ada kept it.", CharSpan(0, 8), [Shade(0, 3, -1.0, "Ada −1.00")], [], most=2.0)[:58]
-    '<span role="img" aria-label="Ada −1.00" title="Ada −1.00" '
+    >>> shaded_html("Ada kept it.", CharSpan(0, 8), [Shade(0, 3, -1.0, "Ada −1.00")], [], most=2.0)
+    '<span role="img" aria-label="Ada −1.00" title="Ada −1.00" class="ql-v ql-v-against" style="--v:50%">Ada</span> kept'
     """
     parts, at = [], span.start
     for shade in shades:

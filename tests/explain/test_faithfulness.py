@@ -22,7 +22,7 @@ from qalens.reader import Reader
 from qalens.testing import toy_model, toy_tokenizer
 from qalens.windows import Role
 
-ADA = "Ada kept the lamp in the room for a year, and why was it on?"
+ADA = "Ada kept the lamp in the hut for a year, and why was it on?"
 MASK = toy_tokenizer().mask_token_id
 SHARE_COUNTS = (0.01, 0.05, 0.1, 0.2, 0.5)
 

@@ -26,7 +26,7 @@ from qalens.windows import Role
 
 METHODS = ("integrated_gradients", "input_x_gradient", "occlusion", "shapley", "layer_conductance")
 EVERY_ARCHITECTURE = pytest.mark.parametrize("architecture", CONFIGS)
-ADA = "Ada kept the lamp in the room."
+ADA = "Ada kept the lamp in the hut."
 MASK = toy_tokenizer().mask_token_id
 
 

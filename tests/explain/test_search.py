@@ -144,6 +144,24 @@ def test_sets_without_a_word_of_the_answer_cost_no_reading():
     assert found.readings == 5
 
 
+def test_a_set_is_read_once_however_many_sentences_have_the_answer():
+    reader = rule_reader(says("it", "ada", "room"))
+    found = reader.smallest_sentences(reader.read(QUESTION, TEXT))
+    assert {0, 2} < set(found.sentences)
+    # Three sentences have the answer: they alone, the nine pairs with one of them, and all ten triples.
+    assert found.readings == 3 + 9 + 10
+
+
+def test_part_of_a_word_can_be_the_answer():
+    text = TEXT.replace("lamp", "lamps")
+    reader = rule_reader(says("lamp", "where"))
+    reading = reader.read(QUESTION, text)
+    assert reading.answer.text == "lamp"
+    assert "lamps" in text
+    found = reader.smallest_sentences(reading)
+    assert (found.sentences, found.readings) == ((0, 4), 5)
+
+
 @pytest.mark.parametrize("budget", range(1, 9))
 def test_a_budget_is_kept_and_what_it_did_not_reach_is_not_proven(budget):
     reader = rule_reader(says("lamp", "on", "where"))
@@ -291,6 +309,43 @@ def test_a_real_model_is_flipped_by_the_word_that_moves_it_most(seed):
     assert (found.diff.after.answer is None) != (reading.answer is None)
 
 
+def best_score(reading, *barred: CharSpan) -> float:
+    """The best score of a span that overlaps none of some others, one span after the other."""
+    spans = (reading.spans.at(s) for s in range(len(reading.spans)))
+    return max(a.score for a in spans if not any(a.span.overlaps(other) for other in barred))
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_of_several_flips_to_an_answer_the_clearest_is_taken(seed):
+    tilted = Reader(toy_model(seed), toy_tokenizer(), max_answer_length=3)
+    reader = tilted.with_options(threshold=tilted.read(QUESTION, TEXT).margin - 0.05)
+    reading = reader.read(QUESTION, TEXT)
+    lead = {}
+    for word in reader.smallest_flip(reading).candidates:
+        after = reader.edit(reading, MaskWords(word)).after
+        if after.answer is not None and not after.answer.span.overlaps(word):
+            lead[word] = best_score(after, word) - after.spans.null_score
+    assert len(lead) > 1
+    assert reader.smallest_flip(reading).words == (max(lead, key=lead.get),)
+
+
+@pytest.mark.parametrize("seed", [0, 1, 3])
+def test_of_several_flips_to_another_answer_the_clearest_is_taken(seed):
+    reader = Reader(toy_model(seed), toy_tokenizer(), max_answer_length=3, threshold=1e6)
+    reading = reader.read(QUESTION, TEXT)
+    old = reading.answer
+    lead = {}
+    for word in reader.smallest_flip(reading, budget=30).candidates:
+        after = reader.edit(reading, MaskWords(word)).after
+        said = after.answer
+        if not said.span.overlaps(old.span) and not said.span.overlaps(word) and said.text != old.text:
+            lead[word] = (
+                best_score(after, word, old.span) - after.spans.find(old.span.start, old.span.end).score
+            )
+    assert len(lead) > 1
+    assert reader.smallest_flip(reading, to="other_answer").words == (max(lead, key=lead.get),)
+
+
 def test_words_of_the_question_flip_too():
     reader = rule_reader(lambda question, text: "ada" if {"who", "kept"} <= question else None)
     reading = reader.read(QUESTION, TEXT)
@@ -333,6 +388,8 @@ def test_an_answer_that_holds_masked_words_is_none():
     room = TEXT.index("room")
     assert reader.edit(reading, MaskWords((room, room + 4))).after.answer.text == "room"
     assert words_of(reader.smallest_flip(reading)) == ["on"]
+    reader = rule_reader(lambda question, text: None if "room" in text else "[MASK]")
+    assert not reader.smallest_flip(reader.read(QUESTION, TEXT), budget=60).flipped
 
 
 OTHER = {
@@ -443,8 +500,18 @@ def test_words_near_the_answer_are_read_first():
     assert read.tolist() == list(range(read[0], read[0] + 6))
 
 
+def test_words_that_help_are_grown_one_by_one():
+    held_by = {"on", "room", "where"}
+    reader = rule_reader(lambda question, text: ("lamp", 2.0 * len(held_by & text) - 1.0))
+    found = reader.smallest_flip(reader.read(QUESTION, TEXT))
+    assert set(words_of(found)) == held_by
+    assert found.proven
+    # 17 words; the first batch of growing sets, of which that of three flips; and the 136 pairs, two of them for thinning
+    # it and one that was the first to grow.
+    assert found.readings == 17 + 6 + 136 - 1
+
+
 def test_words_that_pull_together_are_grown_and_thinned():
-    """Each of five words holds the answer up a little; a real sum, so that single words show the way."""
     reader = Reader(toy_model(3), toy_tokenizer(), max_answer_length=3)
     reading = reader.read(QUESTION, STORY)
     singles = reader.smallest_flip(reading.with_threshold(1e6), budget=120)
