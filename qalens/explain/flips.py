@@ -111,9 +111,7 @@ def smallest_flip(
     found, complete, margins = _singles(trials, by_distance(words, None if best is None else best.span))
     if found is None:
         order = trials.sorted(range(len(words)))
-        found = _grown(
-            trials, order, goal.nearness((), ReadingDiff(reading, reading, np.arange(len(reading.context))))
-        )
+        found = _grown(trials, order)
         most = len(words) if found is None else len(found.chosen) - 1
         smaller, whole = trials.smallest(range(2, most + 1), lambda size: combinations(order, size))
         found, complete = smaller or found, complete and whole
@@ -207,18 +205,16 @@ def _singles(trials: Trials, order: Sequence[int]) -> tuple[Found | None, bool, 
     return found, len(some) == len(order), margins
 
 
-def _grown(trials: Trials, order: Sequence[int], now: float) -> Found | None:
+def _grown(trials: Trials, order: Sequence[int]) -> Found | None:
     """The most effective words, masked together until it flips, then without those that are not needed for it.
 
-    `now` is how near the reading itself is to the flip. Words that came nearer alone are added one by one, the others in
-    growing steps: each of several words that hold a decision up together may do nothing alone.
+    Together, since each of several words that hold a decision up may do nothing alone.
     """
-    helpful = sum(trials.near.get(k, -np.inf) > now for k in order)
-    sizes = list(range(2, helpful + 1)) or [1]
+    sizes = [1]
     while sizes[-1] < len(order):
         sizes.append(min(len(order), sizes[-1] * 3 // 2 + 1))
     sets, _ = trials.affordable(tuple(order[:n]) for n in sizes if n > 1)
-    found = trials.nearest(sets, batch=8)
+    found = trials.nearest(sets, batch=4)
     if found is None:
         return None
     for k in reversed(found.chosen):
