@@ -19,20 +19,27 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from qalens import (
         by_window,
+        datasets,
         decision,
+        documents,
         errors,
+        evaluation,
         explain,
         model,
         reader,
         reading,
+        retrieval,
         spans,
         testing,
         text,
         views,
+        widgets,
         windows,
     )
     from qalens.decision import Decision
     from qalens.errors import InputError, MissingExtraError, ModelError, QalensError
+    from qalens.evaluation.evaluate import evaluate
+    from qalens.evaluation.report import Report
     from qalens.explain.attribution import Attribution, FailedAttribution
     from qalens.explain.targets import Contrast
     from qalens.reader import Reader, load
@@ -43,6 +50,8 @@ if TYPE_CHECKING:
 
 _HOME = {
     "load": "reader",
+    "evaluate": "evaluation.evaluate",
+    "Report": "evaluation.report",
     "Reader": "reader",
     "Reading": "reading",
     "FailedReading": "reading",
@@ -62,17 +71,22 @@ _HOME = {
 }
 _MODULES = {
     "by_window": "by_window",
+    "datasets": "datasets",
     "decision": "decision",
+    "documents": "documents",
     "errors": "errors",
+    "evaluation": "evaluation",
     "explain": "explain",
     "model": "model",
     "plots": "views.plots",
     "reader": "reader",
     "reading": "reading",
+    "retrieval": "retrieval",
     "spans": "spans",
     "testing": "testing",
     "text": "text",
     "views": "views",
+    "widgets": "widgets",
     "windows": "windows",
 }
 
@@ -92,21 +106,28 @@ __all__ = [
     "QalensError",
     "Reader",
     "Reading",
+    "Report",
     "SpanDistribution",
     "SpanLogits",
     "by_window",
+    "datasets",
     "decision",
+    "documents",
     "errors",
+    "evaluate",
+    "evaluation",
     "explain",
     "load",
     "model",
     "plots",
     "reader",
     "reading",
+    "retrieval",
     "spans",
     "testing",
     "text",
     "views",
+    "widgets",
     "windows",
 ]
 

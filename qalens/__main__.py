@@ -1,11 +1,13 @@
 """`python -m qalens`: read one question from the command line.
 
-Prints the answer, the best spans and the no-answer decision, and writes one HTML page that shows the reading.
+Prints the answer, the best spans and the no-answer decision, and writes one HTML page that shows the reading. A first
+word names another command: `score` holds a prediction file against gold answers.
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import sys
 from pathlib import Path
@@ -20,13 +22,23 @@ CONTEXT = (
 )
 
 
+# What the first word may be, and the module whose `main` takes the others; without one a question is read.
+_COMMANDS = {
+    "evaluate": "qalens.evaluation.evaluate_command",
+    "score": "qalens.evaluation.score_command",
+}
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; returns the exit status, 2 where the input could not be read."""
-    options = _parser().parse_args(arguments)
     from qalens.errors import QalensError
 
+    given = sys.argv[1:] if arguments is None else arguments
+    command = _COMMANDS.get(given[0]) if given else None
     try:
-        _read(options)
+        if command is not None:
+            return importlib.import_module(command).main(given[1:])
+        _read(_parser().parse_args(given))
     except (QalensError, OSError, UnicodeDecodeError) as error:
         print(f"qalens: {error}", file=sys.stderr)
         return 2
@@ -37,7 +49,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m qalens",
         description="Read a question and a text with a question-answering model, and show how it decided.",
-        epilog="Without arguments it reads a sample question with the bundled checkpoint; no network is needed.",
+        epilog="Without arguments it reads a sample question with the bundled checkpoint; no network is needed. "
+        f"Other commands: {', '.join(_COMMANDS)}; python -m qalens COMMAND --help tells more.",
     )
     parser.add_argument("--question", default=QUESTION, help="the question (default: a sample)")
     parser.add_argument(

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import logging
-import ssl
-import time
-import urllib.error
-import urllib.request
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import lru_cache
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any, Literal
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
@@ -21,13 +17,13 @@ import transformers
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 
+from qalens.devices import pick_device, pick_dtype
 from qalens.errors import InputError, ModelError
+from qalens.hub import BUNDLED as BUNDLED
+from qalens.hub import checkpoint_source, hub_answers, loading_error
 from qalens.spans import SpanLogits
 from qalens.windows import Windows
 
-log = logging.getLogger(__name__)
-
-BUNDLED = Path(__file__).parent / "checkpoints" / "minilm-squad2"
 # What the loaders raise: files that are missing, cut short, or hold something else than they should.
 _LOADING_FAULTS = (
     OSError,
@@ -39,11 +35,12 @@ _LOADING_FAULTS = (
     UnpicklingError,
     SafetensorError,
 )
-_DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 # Whole numbers of as many bytes as a weight has.
 _BITS = {1: torch.int8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
 # Padding a batch costs what its longest window costs, and a CPU gains nothing from batches beyond this.
 BATCH_TOKENS = {"cpu": 4096, "cuda": 65536, "mps": 16384}
+# One for each module, since several `QAModel`s may hold the same; beside them, since a lock cannot be copied or pickled.
+_LOCKS: WeakKeyDictionary[torch.nn.Module, threading.RLock] = WeakKeyDictionary()
 
 
 class QAModel:
@@ -162,7 +159,8 @@ class QAModel:
 
     def scores(self, inputs: Mapping[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
         """Start and end logits, (B, T) each, as the module gives them: in its graph, ready for gradients."""
-        out = self.module(**inputs)
+        with self.alone():
+            out = self.module(**inputs)
         s, e = (getattr(out, name, None) for name in ("start_logits", "end_logits"))
         if s is None or e is None:
             raise ModelError(
@@ -246,6 +244,12 @@ class QAModel:
             for part in training:
                 part.training = True
 
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Let passes of other threads wait: what is hooked into the module for one pass must not reach into theirs."""
+        with _LOCKS.setdefault(self.module, threading.RLock()):
+            yield
+
     def __repr__(self) -> str:
         dtype = str(self.dtype).removeprefix("torch.")
         return f"QAModel({self.name!r}, {type(self.module).__name__}, {self.device}, {dtype}{self.note and f'; {self.note}'})"
@@ -304,18 +308,19 @@ def load_checkpoint(
     dtype: Literal["float32", "bfloat16", "float16", "auto"] | torch.dtype = "float32",
     revision: str | None = None,
     weights: Literal["safetensors", "pickle"] = "safetensors",
+    token: str | None = None,
 ) -> tuple[QAModel, Any]:
-    """Load a checkpoint and its tokenizer; the arguments are those of `qalens.load`."""
+    """Load a checkpoint and its tokenizer; the arguments are those of `qalens.load`, and a `token` for private ones."""
     if weights not in ("safetensors", "pickle"):
         raise InputError(f'weights has to be "safetensors" or "pickle", but is {weights!r}.')
     where = pick_device(device)
-    source = _source(name)
+    source = checkpoint_source(name)
     shown = "minilm-squad2 (bundled)" if name is None else str(name)
     # Custom code of a checkpoint is never run: trust_remote_code stays False whatever its files say.
-    options: dict[str, Any] = {"revision": revision, "trust_remote_code": False}
+    options: dict[str, Any] = {"revision": revision, "token": token, "trust_remote_code": False}
     if not Path(source).is_dir():
         # Its client would try for most of a minute before it gave up.
-        options["local_files_only"] = not _hub_answers()
+        options["local_files_only"] = not hub_answers()
     try:
         with _quiet():
             tokenizer = transformers.AutoTokenizer.from_pretrained(source, **options)
@@ -327,7 +332,7 @@ def load_checkpoint(
                 output_loading_info=True,
             )
     except _LOADING_FAULTS as error:
-        raise _loading_error(shown, source, weights, error) from error
+        raise loading_error(shown, source, weights, error) from error
     _check_vocabulary(tokenizer, shown)
     if missing := sorted(report["missing_keys"]):
         raise ModelError(
@@ -335,7 +340,7 @@ def load_checkpoint(
             f"{'is' if len(missing) == 1 else 'are'} not in its weights, and newly made numbers would answer at random. "
             "Fine-tune it for question answering first, or take a checkpoint that is."
         )
-    picked, note = _pick_dtype(dtype, where, module)
+    picked, note = pick_dtype(dtype, where, module)
     return QAModel(module.to(device=where, dtype=picked).eval(), name=shown, note=note), tokenizer
 
 
@@ -361,131 +366,3 @@ def _quiet() -> Iterator[None]:
         logs.set_verbosity(level)
         if shown:
             logs.enable_progress_bar()
-
-
-def _source(name: str | Path | None) -> str:
-    """A folder or a hub name as transformers takes it; a path that does not exist is told from a hub name."""
-    if name is None:
-        return str(BUNDLED)
-    if not isinstance(name, str | Path) or not str(name):
-        raise InputError(f"A checkpoint is a hub name or a folder, but got {name!r}.")
-    path = Path(name).expanduser()
-    if path.is_dir():
-        return str(path)
-    if isinstance(name, Path) or str(name).startswith((".", "/", "~")) or str(name).count("/") > 1:
-        raise ModelError(
-            f"There is no folder {path}; a checkpoint is a folder with config.json, or a hub name."
-        )
-    return str(name)
-
-
-def _hub_answers() -> bool:
-    """Whether the model hub can be reached, as far as a short wait tells."""
-    from huggingface_hub import constants
-
-    if constants.HF_HUB_OFFLINE:
-        return False
-    try:
-        urllib.request.urlopen(urllib.request.Request(constants.ENDPOINT, method="HEAD"), timeout=3).close()
-    except urllib.error.HTTPError:
-        return True
-    except urllib.error.URLError as error:
-        # A certificate that Python does not know may be known to the hub's own client.
-        return isinstance(error.reason, ssl.SSLError)
-    except OSError:
-        return False
-    return True
-
-
-def _loading_error(shown: str, source: str, weights: str, error: Exception) -> ModelError:
-    reason = " ".join(str(error).split())
-    if "trust_remote_code" in reason or "custom code" in reason:
-        return ModelError(
-            f"{shown} needs Python code that comes with the checkpoint, and qalens never runs such code. If you trust "
-            "it, load the model yourself and hand the objects to qalens.Reader(model, tokenizer)."
-        )
-    if weights == "safetensors" and ("safetensors" in reason or "pickle" in reason):
-        return ModelError(
-            f"{shown} has no safetensors weights. Pickled weights can hold code and are only read when asked for by "
-            f'name: qalens.load({shown!r}, weights="pickle"). ({reason:.200})'
-        )
-    if not Path(source).is_dir() and _is_unreachable(error):
-        return ModelError(
-            f"{shown} is not in the local cache and the model hub cannot be reached. What works offline: "
-            "qalens.load() with the bundled checkpoint, qalens.load(folder) with a checkpoint on disk, and hub names "
-            f"that were loaded before on this machine. ({type(error).__name__}: {reason:.200})"
-        )
-    return ModelError(f"{shown} cannot be loaded: {type(error).__name__}: {reason:.400}")
-
-
-def _is_unreachable(error: BaseException | None) -> bool:
-    while error is not None:
-        text = f"{type(error).__name__} {error}".lower()
-        if any(s in text for s in ("connect", "offline", "timeout", "localentrynotfound", "name resolution")):
-            return True
-        error = error.__cause__ or error.__context__
-    return False
-
-
-def pick_device(device: str | torch.device | None) -> torch.device:
-    """A torch device that exists here; None takes CUDA, then Apple's MPS, then the CPU.
-
-    Raises `InputError` for one that torch does not know or this machine does not have, with those that it has.
-
-    >>> pick_device("cpu")
-    device(type='cpu')
-    """
-    present = ["cpu"]
-    if torch.cuda.is_available():
-        present = [f"cuda:{k}" for k in range(torch.cuda.device_count())] + present
-    elif torch.backends.mps.is_available():
-        present = ["mps", *present]
-    if device is None or device == "auto":
-        return torch.device(present[0])
-    try:
-        wanted = torch.device(device)
-    except (RuntimeError, TypeError) as error:
-        raise InputError(f"{device!r} is no device; here are {', '.join(present)}.") from error
-    exact = f"{wanted.type}:{wanted.index}" if wanted.index is not None else wanted.type
-    if not any(exact in (p, p.split(":")[0], f"{p}:0") for p in present):
-        raise InputError(f"The device {exact} is not available; here are {', '.join(present)}.")
-    return wanted
-
-
-def _pick_dtype(dtype: Any, device: torch.device, module: torch.nn.Module) -> tuple[torch.dtype, str]:
-    if isinstance(dtype, torch.dtype) and dtype in _DTYPES.values():
-        return dtype, ""
-    if isinstance(dtype, str) and dtype in _DTYPES:
-        return _DTYPES[dtype], ""
-    if dtype != "auto":
-        raise InputError(f'dtype has to be "float32", "bfloat16", "float16" or "auto", but is {dtype!r}.')
-    width = getattr(getattr(module, "config", None), "hidden_size", 768)
-    gain = bfloat16_gain(str(device), int(width))
-    if gain >= 1.5:
-        note = f'dtype "auto" took bfloat16, whose matrix products ran {gain:.1f} × as fast here'
-        log.info(note)
-        return torch.bfloat16, note
-    return torch.float32, f'dtype "auto" kept float32: bfloat16 products ran {gain:.1f} × as fast here'
-
-
-@lru_cache(maxsize=8)
-def bfloat16_gain(device: str, width: int) -> float:
-    """How many times faster a matrix product of a layer's shape is in bfloat16 than in float32, measured here.
-
-    Takes some hundredths of a second, once for each device and width. 0 where the device cannot do bfloat16.
-    """
-    seconds = []
-    for dtype in (torch.float32, torch.bfloat16):
-        try:
-            a = torch.ones(1024, width, device=device, dtype=dtype)
-            b = torch.ones(width, 4 * width, device=device, dtype=dtype)
-            seconds.append(min(_seconds(a, b, device) for _ in range(5)))
-        except RuntimeError:
-            return 0.0
-    return seconds[0] / seconds[1]
-
-
-def _seconds(a: torch.Tensor, b: torch.Tensor, device: str) -> float:
-    began = time.perf_counter()
-    (a @ b)[0, 0].item()  # reading one number waits for the device
-    return time.perf_counter() - began

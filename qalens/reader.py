@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import itertools
-import os
-import re
-import time
-import traceback
-from collections.abc import Iterable, Iterator, Sequence, Sized
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
 
-from qalens.decision import check_threshold, decide
-from qalens.errors import InputError, ModelError, QalensError
+from qalens.batches import Stages, check_batch_tokens, length_limit
+from qalens.decision import check_threshold
+from qalens.documents import DocumentsReading, read_documents
+from qalens.errors import InputError, QalensError
 from qalens.explain.attribution import Attribution, FailedAttribution, Method
 from qalens.explain.difference import ReadingDiff, compare
 from qalens.explain.edits import Edit, Where
@@ -25,27 +24,23 @@ from qalens.explain.faithfulness import Faithfulness, check_masking, faithfulnes
 from qalens.explain.flips import Flip, SmallestFlip, smallest_flip
 from qalens.explain.heads import HeadAblation, Replacement, ablate_heads
 from qalens.explain.layers import LayerTrace, layer_trace
-from qalens.explain.masking import MaskedWindows, check_unmasked, mask_token, mask_windows
-from qalens.explain.methods import Options, attribute
+from qalens.explain.many import each
+from qalens.explain.masking import mask_token
+from qalens.explain.methods import attribute
+from qalens.explain.options import Options, options_of, plans_of
 from qalens.explain.search import SmallestSentences, smallest_sentences
-from qalens.explain.tables import FaithfulnessTable, faithfulness_table
-from qalens.explain.targets import Contrast, SpanLike, TargetName, check_source, check_target, resolve
+from qalens.explain.tables import FaithfulnessTable, table_of_outcomes
+from qalens.explain.targets import Contrast, SpanLike, Target, TargetName, check_source, check_target, resolve
+from qalens.memory import free_memory
 from qalens.model import QAModel, load_checkpoint
-from qalens.reading import FailedReading, Reading, Source
-from qalens.spans import (
-    DEFAULT_MAX_ANSWER_LENGTH,
-    Answer,
-    NullRule,
-    SpanLogits,
-    check_span_options,
-    span_distribution,
-)
+from qalens.progress import Bar, number_of
+from qalens.reading import FailedReading, Reading
+from qalens.retrieval import Retriever, retrieve
+from qalens.spans import DEFAULT_MAX_ANSWER_LENGTH, NullRule, check_span_options
+from qalens.stability import Variant, variant_of
+from qalens.tempered import tempered_model
 from qalens.text import Example
-from qalens.windows import DEFAULT_MAX_LENGTH, PairTokenizer, Windows, check_geometry, make_windows
-
-# Windows that wait for their batch. More sorts better and holds more; 256 pad 2 % on SQuAD paragraphs.
-_CHUNK_WINDOWS = 256
-_SECONDS_BEFORE_BAR = 2.0
+from qalens.windows import BYTES_PER_CHARACTER, DEFAULT_MAX_LENGTH, PairTokenizer, check_geometry
 
 
 def load(
@@ -77,20 +72,11 @@ def load(
     'Ada Marlow'
     """
     model, tokenizer = load_checkpoint(name, device=device, dtype=dtype, revision=revision, weights=weights)
-    return Reader(model, tokenizer, **options)
-
-
-@dataclass(frozen=True, slots=True)
-class Variant:
-    """What one choice of window length and stride makes of a question: a row of `Reader.stability`."""
-
-    max_length: int
-    stride: int
-    windows: int
-    answer: Answer | None
-    best: Answer | None
-    no_answer_probability: float
-    margin: float
+    reader = Reader(model, tokenizer, **options)
+    # A folder by its full path, since another process may stand elsewhere.
+    place = str(Path(name).resolve()) if name is not None and Path(name).is_dir() else name
+    reader._loaded = {"name": place, "revision": revision, "weights": weights}
+    return reader
 
 
 class Reader:
@@ -103,7 +89,7 @@ class Reader:
     - `max_answer_length`: longest answer in tokens
     - `threshold`: no answer where the margin (null score − best score, in logits) is above it
     - `null`: which window's null score counts: "min" (as the SQuAD 2.0 scripts), "mean", "max"
-    - `batch_tokens`: tokens of one batch with padding; None suits the device
+    - `batch_tokens`: tokens of one batch with padding, half as many where gradients are taken; None suits the device
     - `max_memory`: bytes that reading one text may take; None takes what the machine has free
 
     Raises `InputError` for options that cannot work, `ModelError` for a model without a question-answering head.
@@ -130,7 +116,7 @@ class Reader:
         self.model = model if isinstance(model, QAModel) else QAModel(model)
         self.tokenizer = tokenizer
         self._pair = PairTokenizer(tokenizer)
-        limit = _length_limit(self.model, tokenizer)
+        limit = length_limit(self.model, tokenizer)
         self.max_length = min(DEFAULT_MAX_LENGTH, limit) if max_length is None else max_length
         self.stride = check_geometry(self._pair, self.max_length, stride)
         if self.max_length > limit:
@@ -139,12 +125,13 @@ class Reader:
             )
         check_span_options(max_answer_length, null)
         check_threshold(threshold)
-        _check_batch_tokens(batch_tokens)
+        check_batch_tokens(batch_tokens)
         self.max_answer_length = max_answer_length
         self.threshold = threshold
         self.null: NullRule = null
         self.batch_tokens = batch_tokens
         self.max_memory = max_memory
+        self._loaded: dict[str, Any] | None = None
 
     def read(self, question: str, context: str) -> Reading:
         """Read one text for one question and decide.
@@ -157,10 +144,7 @@ class Reader:
         >>> reading.spans.top(1)[0].text in "Ada kept the lamp."
         True
         """
-        prepared = self._prepare(Example(question, context))
-        if isinstance(prepared, FailedReading):
-            raise prepared.error
-        reading = next(self._read_chunk([prepared]))
+        (reading,) = self._stages.read([(question, context)])
         if isinstance(reading, FailedReading):
             raise reading.error
         return reading
@@ -180,12 +164,70 @@ class Reader:
         >>> [reading.error is None for reading in reader.read_many(pairs)]
         [True, False]
         """
-        total = len(items) if isinstance(items, Sized) else None
-        with _Bar(total, progress) as bar:
-            for chunk in _chunks(map(self._prepare, items)):
-                for reading in self._read_chunk(chunk):
-                    bar.update()
-                    yield reading
+        with Bar(number_of(items), progress) as bar:
+            yield from bar.counted(self._stages.read(items))
+
+    def read_documents(
+        self,
+        question: str,
+        documents: Iterable[Any],
+        *,
+        null: NullRule | None = None,
+        progress: bool | None = None,
+    ) -> DocumentsReading:
+        """Read many documents for one question: one distribution over all their spans and no-answer, and one decision.
+
+        - `documents`: strings, dicts with their text under "content", "text" or "context" (and "id", "meta"), Haystack's
+          `Document`s, or a mix; any iterable
+        - `null`: which null score counts, of all windows of all documents: "min", "mean" or "max"; None takes the
+          reader's rule. With "min" one document that surely holds an answer is enough.
+
+        All windows of all documents share sorted batches. A document that cannot be read, such as an empty one, has a
+        `FailedReading` in its place and harms no other. Raises `InputError` for a question that cannot be read, where there
+        is no document, and where none could be read.
+
+        >>> from qalens.testing import toy_model, toy_tokenizer
+        >>> reader = Reader(toy_model(), toy_tokenizer(), threshold=50)
+        >>> reading = reader.read_documents("Who kept the lamp?", ["Tobias slept.", {"text": "Ada kept the lamp.", "id": "log"}])
+        >>> reading.answer.text in reading.documents[reading.answer.document].text
+        True
+        """
+        free = free_memory() if self.max_memory is None else self.max_memory
+        return read_documents(
+            self.read_many,
+            question,
+            documents,
+            null=self.null if null is None else null,
+            threshold=self.threshold,
+            max_characters=None if free is None else free // BYTES_PER_CHARACTER,
+            progress=progress,
+        )
+
+    def ask(
+        self,
+        question: str,
+        index: Retriever,
+        *,
+        top_k: int = 10,
+        null: NullRule | None = None,
+        progress: bool | None = None,
+    ) -> DocumentsReading:
+        """Let a retriever find documents for a question, and read those.
+
+        - `index`: a `qalens.retrieval.Index`, or any object with `search(query, top_k)` that gives documents
+        - `top_k`: how many documents to read
+        - `null`, `progress`: as in `read_documents`
+
+        What the retriever scored stands in `documents[d].score` and takes no part in any probability. Raises `InputError`
+        where the retriever finds nothing, and as `read_documents` does.
+
+        >>> from qalens.retrieval import Index
+        >>> from qalens.testing import toy_model, toy_tokenizer
+        >>> index = Index.build(["Ada kept the lamp.", "Tobias slept."])
+        >>> len(Reader(toy_model(), toy_tokenizer()).ask("Who kept the lamp?", index))
+        1
+        """
+        return self.read_documents(question, retrieve(index, question, top_k), null=null, progress=progress)
 
     def stability(
         self,
@@ -215,17 +257,7 @@ class Reader:
             except InputError:
                 continue
             reading = variant.read(question, context)
-            rows.append(
-                Variant(
-                    max_length=length,
-                    stride=stride,
-                    windows=len(reading.windows),
-                    answer=reading.answer,
-                    best=reading.decision.best,
-                    no_answer_probability=reading.no_answer_probability,
-                    margin=reading.margin,
-                )
-            )
+            rows.append(variant_of(reading, max_length=length, stride=stride))
         return tuple(rows)
 
     def attribute(
@@ -235,6 +267,7 @@ class Reader:
         method: Method = "integrated_gradients",
         *,
         span: SpanLike | None = None,
+        watch: Callable[[int], None] | None = None,
         **options: Any,
     ) -> Attribution:
         """Tell how much each token of the question and the text contributes to one number of a reading.
@@ -244,6 +277,7 @@ class Reader:
           or not no-answer
         - `method`: "integrated_gradients", "input_x_gradient", "occlusion", "shapley", "layer_conductance"
         - `span`: another span than the answer, for the first three targets
+        - `watch`: called before each batch with the number of rows that went through the model; what it raises ends it
         - `options`: those of `qalens.explain.Options`: `baseline`, `over`, `parts`, `split`, `tolerance`, `max_points`,
           `agreement`, `samples`, `seed`, `layer`
 
@@ -258,9 +292,8 @@ class Reader:
         (True, ['Who', 'kept', 'the'])
         """
         check_source(self.model, reading)
-        how = _options(method, options)
-        settled = resolve(reading, target, span=span)
-        return attribute(self.model, reading, settled, how, mask_id=self.tokenizer.mask_token_id)
+        how = options_of(method, options)
+        return self._attribute(reading, resolve(reading, target, span=span), how, watch)
 
     def attribute_many(
         self,
@@ -283,7 +316,7 @@ class Reader:
         ['Attribution', 'FailedAttribution']
         """
         check_target(target)
-        how = _options(method, options)
+        how = options_of(method, options)
         return self._attributions(readings, target, how, progress)
 
     def _attributions(
@@ -293,19 +326,27 @@ class Reader:
         how: Options,
         progress: bool | None,
     ) -> Iterator[Attribution | FailedAttribution]:
-        total = len(readings) if isinstance(readings, Sized) else None
-        with _Bar(total, progress, "explanations") as bar:
-            for reading in readings:
-                try:
-                    own = check_source(self.model, reading)
-                    found: Attribution | FailedAttribution = attribute(
-                        self.model, own, resolve(own, target), how, mask_id=self.tokenizer.mask_token_id
-                    )
-                except QalensError as error:
-                    _let_go(error)
-                    found = FailedAttribution(reading, error)
-                bar.update()
-                yield found
+        def explain(given: Reading | FailedReading) -> Attribution:
+            reading = check_source(self.model, given)
+            return self._attribute(reading, resolve(reading, target), how)
+
+        with Bar(number_of(readings), progress, "explanations") as bar:
+            for reading, found in bar.counted(each(readings, explain)):
+                yield FailedAttribution(reading, found) if isinstance(found, QalensError) else found
+
+    def _attribute(
+        self, reading: Reading, target: Target, how: Options, watch: Callable[[int], None] | None = None
+    ) -> Attribution:
+        return attribute(
+            self.model,
+            reading,
+            target,
+            how,
+            pad_id=self.tokenizer.pad_token_id,
+            mask_id=self.tokenizer.mask_token_id,
+            batch_tokens=self.batch_tokens,
+            watch=watch,
+        )
 
     def faithfulness(
         self, reading: Reading, attribution: Attribution, *, random_rankings: int = 20, seed: int = 0
@@ -314,7 +355,8 @@ class Reader:
 
         Comprehensiveness, sufficiency, insertion and deletion curves, against `random_rankings` random orders of the same
         words, drawn with `seed`. Words are masked in place by the tokenizer's mask token; special tokens and the spans of
-        the target itself are never masked. Raises `InputError` for an attribution of another reading.
+        the target itself are never masked. Raises `InputError` for an attribution of another reading or by other
+        weights.
 
         >>> from qalens.testing import toy_model, toy_tokenizer
         >>> reader = Reader(toy_model(), toy_tokenizer())
@@ -323,15 +365,21 @@ class Reader:
         (5,)
         """
         check_source(self.model, reading)
-        (found,) = faithfulness(
+        (found,) = self._faithfulness(reading, [attribution], random_rankings, seed)
+        return found
+
+    def _faithfulness(
+        self, reading: Reading, attributions: Sequence[Attribution], random_rankings: int, seed: int
+    ) -> tuple[Faithfulness, ...]:
+        return faithfulness(
             self.model,
             reading,
-            [attribution],
+            attributions,
             mask_id=self.tokenizer.mask_token_id,
             random_rankings=random_rankings,
             seed=seed,
+            batch_tokens=self.batch_tokens,
         )
-        return found
 
     def rank_methods(
         self,
@@ -358,34 +406,19 @@ class Reader:
         >>> reader.rank_methods(readings, methods=("input_x_gradient",)).readings
         1
         """
-        if isinstance(methods, str) or not methods:
-            raise InputError(f"methods has to be a list of methods, but is {methods!r}.")
-        plans = [m if isinstance(m, Options) else _options(m, {"agreement": False}) for m in methods]
+        plans = plans_of(methods)
         check_target(target)
-        mask_id = check_masking(self.tokenizer.mask_token_id, random_rankings, seed)
-        tested, failed = [], []
-        total = len(readings) if isinstance(readings, Sized) else None
-        with _Bar(total, progress, "readings") as bar:
-            for number, reading in enumerate(readings):
-                try:
-                    own = check_source(self.model, reading)
-                    settled = resolve(own, target)
-                    found = [attribute(self.model, own, settled, how, mask_id=mask_id) for how in plans]
-                    tested.append(
-                        faithfulness(
-                            self.model,
-                            own,
-                            found,
-                            mask_id=mask_id,
-                            random_rankings=random_rankings,
-                            seed=seed,
-                        )
-                    )
-                except QalensError as error:
-                    _let_go(error)
-                    failed.append((number, error))
-                bar.update()
-        return faithfulness_table(tested, names=[how.name for how in plans], failed=failed, seed=seed)
+        check_masking(self.tokenizer.mask_token_id, random_rankings, seed)
+
+        def test(given: Reading | FailedReading) -> tuple[Faithfulness, ...]:
+            reading = check_source(self.model, given)
+            settled = resolve(reading, target)
+            found = [self._attribute(reading, settled, how) for how in plans]
+            return self._faithfulness(reading, found, random_rankings, seed)
+
+        with Bar(number_of(readings), progress, "readings") as bar:
+            tested = [found for _, found in bar.counted(each(readings, test))]
+        return table_of_outcomes(tested, names=[how.name for how in plans], seed=seed)
 
     def lens(self, reading: Reading) -> LayerTrace:
         """Ask the question-answering head after every layer: when does the answer appear, and when is it settled?
@@ -406,11 +439,13 @@ class Reader:
         *,
         span: SpanLike | None = None,
         by: Replacement = "zero",
+        watch: Callable[[int], None] | None = None,
     ) -> HeadAblation:
         """Take out one attention head at a time and see how a target changes: a map of layers × heads.
 
         - `target`, `span`: as in `attribute`; also "margin"
         - `by`: what stands in the place of the head's output: "zero", or "mean", its own mean over the tokens
+        - `watch`: called before each batch with the number of heads that are done; what it raises ends it
 
         Raises `InputError` for a reading of another model, `ModelError` for a model whose heads cannot be told apart.
 
@@ -420,7 +455,7 @@ class Reader:
         (2, 4)
         """
         return ablate_heads(
-            self.model, reading, target=target, span=span, by=by, batch_tokens=self.batch_tokens
+            self.model, reading, target=target, span=span, by=by, batch_tokens=self.batch_tokens, watch=watch
         )
 
     def compare(self, before: Reading, after: Reading) -> ReadingDiff:
@@ -465,7 +500,7 @@ class Reader:
         >>> reader.sentence_effects(reader.read("Who kept the lamp?", "Ada kept the lamp. Tobias slept."))
         SentenceEffects(2 sentences)
         """
-        with _Bar(None, progress, "readings") as bar:
+        with Bar(None, progress, "readings") as bar:
             return sentence_effects(reading, self._edits_of(reading, bar))
 
     def smallest_sentences(
@@ -481,7 +516,7 @@ class Reader:
         >>> reader.smallest_sentences(reader.read("Who kept the lamp?", "Ada kept the lamp.")).sentences
         (0,)
         """
-        with _Bar(None, progress, "readings") as bar:
+        with Bar(None, progress, "readings") as bar:
             return smallest_sentences(reading, self._edits_of(reading, bar), budget=budget)
 
     def smallest_flip(
@@ -509,7 +544,7 @@ class Reader:
         False
         """
         mask_token(self.tokenizer)
-        with _Bar(None, progress, "readings") as bar:
+        with Bar(None, progress, "readings") as bar:
             read = self._edits_of(reading, bar)
             return smallest_flip(
                 reading, read, where=where, to=to, protect_answer=protect_answer, budget=budget
@@ -524,211 +559,124 @@ class Reader:
         >>> Reader(toy_model(), toy_tokenizer()).with_options(threshold=-1.5).threshold
         -1.5
         """
-        names = (
-            "max_length",
-            "stride",
-            "max_answer_length",
-            "threshold",
-            "null",
-            "batch_tokens",
-            "max_memory",
-        )
-        if unknown := sorted(set(options) - set(names)):
-            raise InputError(f"Reader has no option {', '.join(unknown)}; it has {', '.join(names)}.")
-        kept = {name: getattr(self, name) for name in names}
+        kept = self.options
+        if unknown := sorted(set(options) - set(kept)):
+            raise InputError(f"Reader has no option {', '.join(unknown)}; it has {', '.join(kept)}.")
         if "max_length" in options and "stride" not in options:
             kept["stride"] = None
-        return Reader(self.model, self.tokenizer, **{**kept, **options})
+        reader = Reader(self.model, self.tokenizer, **{**kept, **options})
+        reader._loaded = self._loaded
+        return reader
 
-    def _prepare(self, given: Any) -> _Prepared | FailedReading:
-        """Windows of one item, or why there are none; nothing has gone through the model yet."""
-        example = given
-        try:
-            example = _as_example(given)
-            windows = make_windows(
-                self._pair,
-                example.question,
-                example.context,
-                max_length=self.max_length,
-                stride=self.stride,
-                max_memory=_free_memory() if self.max_memory is None else self.max_memory,
+    def with_threshold(self, threshold: float) -> Reader:
+        """The same reader with another no-answer threshold, in logits; the model is shared.
+
+        `report.cross_fit()` and `report.cheapest_threshold()` of an evaluation choose one.
+
+        >>> from qalens.testing import toy_model, toy_tokenizer
+        >>> Reader(toy_model(), toy_tokenizer()).with_threshold(-1.5).threshold
+        -1.5
+        """
+        return self.with_options(threshold=threshold)
+
+    def with_temperature(self, temperature: float) -> Reader:
+        """The same reader with all logits divided by a temperature, such as one that `report.temperature()` fitted.
+
+        Above 1 it is less sure, below 1 surer. The threshold is divided too, so every decision stays; scores, margins and
+        probabilities change. All weights but those of the head are shared. Raises `InputError` for what is no number
+        above 0, `ModelError` for a model without a linear head.
+
+        >>> from qalens.testing import toy_model, toy_tokenizer
+        >>> reader = Reader(toy_model(), toy_tokenizer(), threshold=3)
+        >>> cooled = reader.with_temperature(2.0)
+        >>> readings = [one.read("Who kept the lamp?", "Ada kept the lamp.") for one in (reader, cooled)]
+        >>> cooled.threshold, round(readings[0].margin / readings[1].margin, 3)
+        (1.5, 2.0)
+        """
+        model = tempered_model(self.model, temperature)
+        return Reader(model, self.tokenizer, **{**self.options, "threshold": self.threshold / temperature})
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The options of this reader by name, as `Reader` takes them.
+
+        >>> from qalens.testing import toy_model, toy_tokenizer
+        >>> Reader(toy_model(), toy_tokenizer()).options["max_answer_length"]
+        30
+        """
+        names = "max_length stride max_answer_length threshold null batch_tokens max_memory".split()
+        return {name: getattr(self, name) for name in names}
+
+    def recipe(self) -> Callable[[], Reader]:
+        """What makes this reader again in another process: the call of `qalens.load` that it came from, ready to pickle.
+
+        The options are those of this reader, the device and the dtype those of its model. Raises `InputError` for a reader
+        that was put together from a model and a tokenizer, since another process could not load it.
+
+        >>> import pickle
+        >>> import qalens
+        >>> again = pickle.loads(pickle.dumps(qalens.load(threshold=-1).recipe()))()
+        >>> again.threshold
+        -1
+        """
+        if self._loaded is None:
+            raise InputError(
+                f"{self.model.name} was not loaded by qalens.load, so other processes cannot load it. Save it to a folder "
+                "(model.save_pretrained, tokenizer.save_pretrained) and take qalens.load(folder)."
             )
-        except QalensError as error:
-            return FailedReading(example, error)
-        return _Prepared(example, windows)
+        where = {"device": str(self.model.device), "dtype": self.model.dtype}
+        return partial(load, **self._loaded, **where, **self.options)
 
-    def _edits_of(self, reading: Reading, bar: _Bar | None = None) -> ReadEdits:
+    @contextmanager
+    def using_threads(self, count: int | None) -> Iterator[int]:
+        """Compute with so many threads of the CPU for a while; None leaves them as they are. Gives how many there are.
+
+        The number of threads can change the last bits of a logit.
+
+        >>> from qalens.testing import toy_model, toy_tokenizer
+        >>> with Reader(toy_model(), toy_tokenizer()).using_threads(1) as count:
+        ...     count
+        1
+        """
+        before = torch.get_num_threads()
+        if count is None or count == before:
+            yield before
+            return
+        torch.set_num_threads(count)
+        try:
+            yield count
+        finally:
+            torch.set_num_threads(before)
+
+    @property
+    def _stages(self) -> Stages:
+        """The stages of a reading, with the options as they are now."""
+        return Stages(
+            model=self.model,
+            tokenizer=self.tokenizer,
+            pair=self._pair,
+            max_length=self.max_length,
+            stride=self.stride,
+            max_answer_length=self.max_answer_length,
+            threshold=self.threshold,
+            null=self.null,
+            batch_tokens=self.batch_tokens,
+            max_memory=self.max_memory,
+        )
+
+    def _edits_of(self, reading: Reading, bar: Bar | None = None) -> ReadEdits:
         """What reads edits of a reading as it was read itself: with its longest answer and its null rule."""
         check_source(self.model, reading)
-        reader = self
-        if (self.max_answer_length, self.null) != (reading.max_answer_length, reading.null):
-            reader = self.with_options(max_answer_length=reading.max_answer_length, null=reading.null)
-        return partial(reader._read_edits, reading, bar)
+        stages = replace(self._stages, max_answer_length=reading.max_answer_length, null=reading.null)
 
-    def _read_edits(
-        self, reading: Reading, bar: _Bar | None, edits: Iterable[Edit]
-    ) -> Iterator[Reading | FailedReading]:
-        for chunk in _chunks(self._prepare_edit(reading, edit) for edit in edits):
-            for after in self._read_chunk(chunk):
-                if bar is not None:
-                    bar.update()
-                yield after
+        def read(edits: Iterable[Edit]) -> Iterator[Reading | FailedReading]:
+            after = stages.read_edits(reading, edits)
+            return after if bar is None else bar.counted(after)
 
-    def _prepare_edit(self, reading: Reading, edit: Edit) -> _Prepared | FailedReading:
-        """The windows that an edit changes, or why there are none."""
-        try:
-            edited = edit.apply(reading.question, reading.context)
-            if edited.masked:
-                mask = mask_token(self.tokenizer)
-                masked = mask_windows(reading.logits, edited.masked, mask, where=edited.where)
-                return _Prepared(reading.example, masked.changed, masked)
-            check_unmasked(reading.windows, self.tokenizer)
-        except QalensError as error:
-            return FailedReading(reading.example, error)
-        return self._prepare(Example(edited.question, edited.context, id=reading.example.id))
-
-    def _read_chunk(self, chunk: list[_Prepared | FailedReading]) -> Iterator[Reading | FailedReading]:
-        """Readings of prepared items, in their order; their windows share sorted batches."""
-        windows = [p.windows for p in chunk if isinstance(p, _Prepared)]
-        source = Source(self.model.name, self.model.fingerprint)
-        logits = self.model.logits(windows, batch_tokens=self.batch_tokens)
-        for prepared in chunk:
-            yield (
-                prepared
-                if isinstance(prepared, FailedReading)
-                else self._finish(prepared.example, prepared.whole(next(logits)), source)
-            )
-
-    def _finish(
-        self, example: Example, logits: SpanLogits | ModelError, source: Source
-    ) -> Reading | FailedReading:
-        try:
-            if isinstance(logits, ModelError):
-                raise logits
-            spans = span_distribution(logits, max_answer_length=self.max_answer_length, null=self.null)
-        except ModelError as error:
-            return FailedReading(example, error)
-        return Reading(
-            example=example,
-            windows=logits.windows,
-            logits=logits,
-            spans=spans,
-            decision=decide(spans, threshold=self.threshold),
-            max_answer_length=self.max_answer_length,
-            null=self.null,
-            source=source,
-        )
+        return read
 
     def __repr__(self) -> str:
         return (
             f"Reader({self.model!r}, max_length={self.max_length}, stride={self.stride}, "
             f"max_answer_length={self.max_answer_length}, threshold={self.threshold:g})"
         )
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Prepared:
-    """An example whose windows wait for their batch; with `masked`, those of its windows that have masked words."""
-
-    example: Example
-    windows: Windows
-    masked: MaskedWindows | None = None
-
-    def whole(self, logits: SpanLogits | ModelError) -> SpanLogits | ModelError:
-        """The logits of all windows of the example, from those that were waited for."""
-        return (
-            logits if self.masked is None or isinstance(logits, ModelError) else self.masked.complete(logits)
-        )
-
-
-class _Bar:
-    """A progress bar that is only made when it is shown: a hidden one leaves an empty widget in a notebook."""
-
-    def __init__(self, total: int | None, show: bool | None, unit: str = "questions"):
-        self._total, self._show, self._unit = total, show, unit
-        self._began, self._done, self._bar = time.monotonic(), 0, None
-
-    def __enter__(self) -> _Bar:
-        return self
-
-    def update(self) -> None:
-        self._done += 1
-        late = time.monotonic() - self._began > _SECONDS_BEFORE_BAR
-        if self._bar is not None:
-            self._bar.update()
-        elif self._show or (self._show is None and late):
-            from tqdm.auto import tqdm
-
-            self._bar = tqdm(total=self._total, initial=self._done, unit=f" {self._unit}")
-
-    def __exit__(self, *_: object) -> None:
-        if self._bar is not None:
-            self._bar.close()
-
-
-def _chunks(items: Iterable[_Prepared | FailedReading]) -> Iterator[list[_Prepared | FailedReading]]:
-    """Runs of items that together have some hundred windows."""
-    chunk: list[_Prepared | FailedReading] = []
-    waiting = 0
-    for item in items:
-        chunk.append(item)
-        waiting += len(item.windows) if isinstance(item, _Prepared) else 1
-        if waiting >= _CHUNK_WINDOWS:
-            yield chunk
-            chunk, waiting = [], 0
-    if chunk:
-        yield chunk
-
-
-def _let_go(error: BaseException | None) -> None:
-    """Free what the frames of an error hold, such as the tensors that filled a GPU: the error is kept for long."""
-    while error is not None:
-        traceback.clear_frames(error.__traceback__)
-        error = error.__cause__
-
-
-def _options(method: Method, options: dict[str, Any]) -> Options:
-    known = [f.name for f in fields(Options) if f.name != "method"]
-    if unknown := sorted(set(options) - set(known)):
-        raise InputError(
-            f"There is no option {', '.join(unknown)} of an attribution; it has {', '.join(known)}."
-        )
-    return Options(method=method, **options)
-
-
-def _as_example(given: Any) -> Example:
-    if isinstance(given, Example):
-        return given
-    if isinstance(given, str | bytes) or not isinstance(given, Sequence) or len(given) != 2:
-        raise InputError(f"Expected an Example or a (question, context) pair, but got {given!r:.120}.")
-    return Example(given[0], given[1])
-
-
-def _length_limit(model: QAModel, tokenizer: Any) -> int:
-    """The most tokens that both the model's positions and the tokenizer's own setting allow."""
-    limits = [n for n in (model.max_length, tokenizer.model_max_length) if n is not None]
-    return int(min(limits))
-
-
-def _check_batch_tokens(batch_tokens: int | None) -> None:
-    if batch_tokens is None:
-        return
-    if isinstance(batch_tokens, bool) or not isinstance(batch_tokens, int) or batch_tokens < 1:
-        raise InputError(
-            f"batch_tokens has to be a whole number of tokens from 1 on, but is {batch_tokens!r}."
-        )
-
-
-def _free_memory() -> int | None:
-    """Bytes that the system can still give, where it tells."""
-    # Linux counts as free only what nothing at all uses; what its file cache would give back is in MemAvailable.
-    try:
-        available = re.search(r"MemAvailable:\s+(\d+) kB", Path("/proc/meminfo").read_text())
-        if available:
-            return int(available[1]) * 1024
-    except OSError:
-        pass
-    try:
-        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (ValueError, OSError, AttributeError):
-        return None

@@ -11,97 +11,25 @@ Sharing one normaliser across windows is a modelling choice; `by_window.window_d
 from __future__ import annotations
 
 import math
-import re
-import string
-from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from qalens.clusters import normalize_answer as normalize_answer
+from qalens.clusters import overlap_labels, text_labels
 from qalens.errors import InputError, ModelError
+from qalens.legal_spans import legal_spans
+from qalens.logits import SpanLogits
+from qalens.records import read_only
 from qalens.text import CharSpan
-from qalens.windows import Windows, context_runs, token_range, trimmed_edges
 
 DEFAULT_MAX_ANSWER_LENGTH = 30
-_Runs = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]
 NullRule = Literal["min", "mean", "max"]
 _NULL_RULES = {"min": np.min, "mean": np.mean, "max": np.max}
 # What is worked on at a time where a text is long: what is held beside the result stays small.
-_BLOCK_TOKENS = 4096
 _BLOCK_SPANS = 1 << 18
-_FIELDS = {
-    "start": np.int64,
-    "end": np.int64,
-    "score": np.float64,
-    "window": np.int32,
-    "token_start": np.int32,
-    "token_end": np.int32,
-}
-_ARTICLES = re.compile(r"\b(a|an|the)\b")
-_PUNCTUATION = str.maketrans("", "", string.punctuation)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class SpanLogits:
-    """The raw start and end logits of every token: unmasked, unscaled, as the model gave them.
-
-    - `windows`: the `Windows` that the model read
-    - `start`, `end` (W, T): float32; what stands at padding means nothing
-
-    Raises `ModelError` where a token that is no padding has NaN or plus infinity.
-    """
-
-    windows: Windows
-    start: NDArray[np.float32]
-    end: NDArray[np.float32]
-
-    def __post_init__(self) -> None:
-        real = self.windows.lengths
-        for name, logits in (("start", self.start), ("end", self.end)):
-            if logits.shape != self.windows.role.shape:
-                raise ModelError(
-                    f"{name} logits of shape {logits.shape} do not fit windows of shape {self.windows.role.shape}."
-                )
-            bad = (np.isnan(logits) | np.isposinf(logits)) & (np.arange(logits.shape[1]) < real[:, None])
-            if bad.any():
-                w, t = np.argwhere(bad)[0]
-                raise ModelError(
-                    f"The model gave {logits[w, t]} as {name} logit of token {t} in window {w} "
-                    f"({bad.sum()} such values); no probability can be told from that. In half precision that is often an "
-                    'overflow, and dtype="float32" avoids it.'
-                )
-            logits.flags.writeable = False
-
-    @property
-    def null_scores(self) -> NDArray[np.float64]:
-        """(W,): start + end logit at the null token of each window."""
-        rows = np.arange(len(self.windows))
-        null = self.windows.null_index
-        return self.start[rows, null].astype(np.float64) + self.end[rows, null]
-
-    def one_window(self, w: int) -> SpanLogits:
-        """The same logits with window `w` alone, as if the model had seen nothing else."""
-        keep = slice(w, w + 1)
-        whole = self.windows
-        alone = Windows(
-            question=whole.question,
-            context=whole.context,
-            model_inputs={name: array[keep] for name, array in whole.model_inputs.items()},
-            tokens=whole.tokens[keep],
-            role=whole.role[keep],
-            offsets=whole.offsets[keep],
-            context_index=whole.context_index[keep],
-            null_index=whole.null_index[keep],
-            padding=whole.padding,
-        )
-        return SpanLogits(alone, self.start[keep], self.end[keep])
-
-    def __repr__(self) -> str:
-        W, T = self.start.shape
-        return f"SpanLogits({W} × {T})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +70,7 @@ class Uncertainty:
     total: float
 
 
+@read_only
 @dataclass(frozen=True, slots=True, eq=False)
 class SpanDistribution:
     """Every legal character span of a context, and no answer, in one distribution.
@@ -314,37 +243,10 @@ class SpanDistribution:
         """(S,) the cluster of each span, and for each cluster its best span."""
         order = np.argsort(-self.score, kind="stable")
         if by == "overlap":
-            return self._overlap_labels(order)
+            return overlap_labels(self.start, self.end, order)
         if by == "text":
-            return self._text_labels(order)
+            return text_labels(self.context, self.start, self.end, order)
         raise InputError(f'Clusters go by "overlap" or by "text", not by {by!r}.')
-
-    def _overlap_labels(self, order: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        labels = np.full(len(self), -1)
-        heads = []
-        longest = int((self.end - self.start).max())
-        for s in order:
-            if labels[s] >= 0:
-                continue
-            # Spans are sorted by start, so those that can reach the head stand in one run.
-            low, high = np.searchsorted(self.start, [self.start[s] - longest + 1, self.end[s]])
-            near = labels[low:high]
-            near[(near < 0) & (self.end[low:high] > self.start[s])] = len(heads)
-            heads.append(s)
-        return labels, np.array(heads)
-
-    def _text_labels(self, order: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        labels = np.empty(len(self), np.int64)
-        heads: list[int] = []
-        known: dict[str, int] = {}
-        for s in order.tolist():
-            text = self.context[self.start[s] : self.end[s]]
-            key = normalize_answer(text) or text
-            if key not in known:
-                known[key] = len(heads)
-                heads.append(s)
-            labels[s] = known[key]
-        return labels, np.array(heads)
 
     def __repr__(self) -> str:
         return f"SpanDistribution({len(self):,} spans, P(no answer) = {self.null_probability:.3f})"
@@ -375,15 +277,6 @@ def _check_count(k: int, method: str, things: str) -> None:
         raise InputError(f"{method} needs a number of {things} from 0 on, but got {k}.")
 
 
-def normalize_answer(text: str) -> str:
-    """A text as SQuAD compares answers: lower case, without ASCII punctuation, articles and extra blanks.
-
-    >>> normalize_answer("The  Lamp-room!")
-    'lamproom'
-    """
-    return " ".join(_ARTICLES.sub(" ", text.lower().translate(_PUNCTUATION)).split())
-
-
 def span_distribution(
     logits: SpanLogits,
     *,
@@ -409,7 +302,7 @@ def span_distribution(
     check_span_options(max_answer_length, null)
     null_scores = logits.null_scores
     null_score = float(_NULL_RULES[null](null_scores))
-    fields = _legal_spans(logits, max_answer_length)
+    fields = legal_spans(logits, max_answer_length=max_answer_length)
     log_normalizer = float(np.logaddexp(null_score, _log_sum_exp(fields["score"])))
     if log_normalizer == -math.inf:
         raise ModelError(
@@ -432,122 +325,6 @@ def check_span_options(max_answer_length: int, null: NullRule) -> None:
         )
     if null not in _NULL_RULES:
         raise InputError(f'null has to be "min", "mean" or "max", but is {null!r}.')
-
-
-def _legal_spans(logits: SpanLogits, L: int) -> dict[str, NDArray]:
-    """The (S,) arrays of the distinct character spans, block by block, so that little is held beside them."""
-    windows = logits.windows
-    low, N = token_range(windows)
-    L = max(1, min(L, N))
-    begin, finish = trimmed_edges(windows, low, N)
-    runs = context_runs(windows)
-    most = _most_spans(runs, low, N, L)
-    whole = {name: np.empty(most, dtype) for name, dtype in _FIELDS.items()}
-    S = 0
-    for first, last in _blocks(begin):
-        band, window = _best_copies(logits, runs, low + first, low + last, L)
-        part = _character_spans(band, window, first, begin, finish, len(windows.context))
-        shift = (runs[0] - runs[1])[part["window"]] + low
-        part["token_start"] += shift
-        part["token_end"] += shift
-        n = len(part["start"])
-        for name, array in whole.items():
-            array[S : S + n] = part[name]
-        S += n
-    return {name: array[:S] for name, array in whole.items()}
-
-
-def _most_spans(runs: _Runs, low: int, N: int, L: int) -> int:
-    """How many token spans the windows hold, each counted once."""
-    reach = np.zeros(N, np.int64)
-    _, number, count = runs
-    for at, n in zip((number - low).tolist(), count.tolist(), strict=True):
-        if n:
-            np.maximum(reach[at : at + n], np.arange(n, 0, -1), out=reach[at : at + n])
-    return int(np.minimum(reach, L).sum())
-
-
-def _blocks(begin: NDArray[np.int64]) -> Iterable[tuple[int, int]]:
-    """Runs of tokens to work on at a time, cut only where a token begins at a new character.
-
-    Then all copies of one character span stand in one block. Tokens that go backwards stay in one block.
-    """
-    N = len(begin)
-    if (np.diff(begin) < 0).any():
-        return [(0, N)]
-    fresh = np.flatnonzero(np.diff(begin, prepend=-1) > 0)
-    cuts = [0]
-    while cuts[-1] < N:
-        k = np.searchsorted(fresh, cuts[-1] + _BLOCK_TOKENS)
-        cuts.append(int(fresh[k]) if k < len(fresh) else N)
-    return pairwise(cuts)
-
-
-def _best_copies(
-    logits: SpanLogits, runs: _Runs, first: int, last: int, L: int
-) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
-    """Two arrays (last - first, L): score of the span that starts at a token with so many more, and its window.
-
-    The maximum over the windows that hold the span; -inf where none does. Equal copies: the first window.
-    """
-    place, number, count = runs
-    band = np.full((last - first, L), -np.inf)
-    window = np.zeros((last - first, L), np.int32)
-    for w in np.flatnonzero((number < last) & (number + count > first)):
-        a, b = max(first, int(number[w])), min(last, int(number[w] + count[w]))
-        shift = int(place[w] - number[w])
-        behind = min(b + L - 1, int(number[w] + count[w]))
-        ends = np.full(b - a + L - 1, -np.inf)
-        ends[: behind - a] = logits.end[w, a + shift : behind + shift]
-        starts = logits.start[w, a + shift : b + shift, None].astype(np.float64)
-        score = starts + np.lib.stride_tricks.sliding_window_view(ends, L)
-        here = slice(a - first, b - first)
-        better = score > band[here]
-        np.copyto(band[here], score, where=better)
-        np.copyto(window[here], w, where=better)
-    return band, window
-
-
-def _character_spans(
-    band: NDArray[np.float64],
-    window: NDArray[np.int32],
-    first: int,
-    begin: NDArray[np.int64],
-    finish: NDArray[np.int64],
-    C: int,
-) -> dict[str, NDArray]:
-    """The distinct character spans behind a band of token spans whose first row is the seen token `first`.
-
-    `token_start` and `token_end` count the seen tokens of the text, not yet those of the window.
-    """
-    row, length = np.nonzero(band > -np.inf)
-    i, score, where = row + first, band[row, length], window[row, length]
-    j = i + length
-    keep = _best_of_equal(begin[i], finish[j], score, C)
-    if keep is not None:
-        i, j, score, where = i[keep], j[keep], score[keep], where[keep]
-    return {
-        "start": begin[i],
-        "end": finish[j],
-        "score": score,
-        "window": where,
-        "token_start": i,
-        "token_end": j,
-    }
-
-
-def _best_of_equal(start: NDArray, end: NDArray, score: NDArray, C: int) -> NDArray[np.int64] | None:
-    """Indices of the best copy of each distinct, non-empty character span, sorted by start, then end.
-
-    None where they are all of that kind already, as with tokenizers that cut a text at characters.
-    """
-    key = start * (C + 1) + end
-    if (np.diff(key) > 0).all() and (start < end).all():
-        return None
-    kept = np.flatnonzero(start < end)
-    order = np.lexsort((-score[kept], key[kept]))
-    kept = kept[order]
-    return kept[np.diff(key[kept], prepend=-1) != 0]
 
 
 def _sums(places: NDArray[np.int64], weight: NDArray[np.float64], size: int) -> NDArray[np.float64]:

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qalens.errors import InputError
+from qalens.records import read_only
 from qalens.text import check_text
 
 DEFAULT_MAX_LENGTH = 384
@@ -40,6 +41,7 @@ class Role(IntEnum):
     PADDING = 3
 
 
+@read_only
 @dataclass(frozen=True, slots=True, eq=False)
 class Windows:
     """One question and its text as W windows of at most T tokens, padded on the right.
@@ -264,16 +266,17 @@ def make_windows(
     stride = check_geometry(tokenizer, max_length, stride)
     check_text(question, "question")
     check_text(context, "context")
-    _check_memory(len(context), max_memory)
+    check_memory(len(context), max_memory)
     asked, text = tokenizer.encode(question), tokenizer.encode(context)
     n_question = _question_length(len(asked), max_length - tokenizer.n_special, stride)
     room = max_length - tokenizer.n_special - n_question
     n_text = len(text)
     starts = np.arange(0, max(1, n_text - stride), room - stride) if n_text > room else np.zeros(1, np.int64)
-    return _lay_out(tokenizer, question, context, asked, text, n_question, room, starts)
+    return lay_out(tokenizer, question, context, asked, text, n_question, room, starts)
 
 
-def _check_memory(characters: int, max_memory: int | None) -> None:
+def check_memory(characters: int, max_memory: int | None) -> None:
+    """Raise `InputError` for a text of so many characters that a reading may take more than `max_memory` bytes."""
     needed = characters * BYTES_PER_CHARACTER
     if max_memory is not None and needed > max_memory:
         raise InputError(
@@ -295,7 +298,7 @@ def _question_length(tokens: int, room: int, stride: int) -> int:
     return min(tokens, longest)
 
 
-def _lay_out(
+def lay_out(
     tokenizer: PairTokenizer,
     question: str,
     context: str,
@@ -305,7 +308,11 @@ def _lay_out(
     room: int,
     starts: NDArray[np.int64],
 ) -> Windows:
-    """Fill the (W, T) arrays: a fixed head, a piece of the text, and the special tokens after it."""
+    """Fill the (W, T) arrays: a fixed head, a piece of the text, and the special tokens after it.
+
+    `asked` and `text` are what `tokenizer.encode` gives, `n_question` how many tokens of the question stay, `room` how many
+    of the text fit beside them, `starts` (W,) the token of the text at which each window begins.
+    """
     before, between, after = tokenizer.special_ids
     before_types, between_types, after_types = tokenizer.special_types
     text_ids = tokenizer.text_ids(text)

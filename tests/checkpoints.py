@@ -1,20 +1,23 @@
 """Small real checkpoints and tokenizers for the tests: trained or drawn in memory, never downloaded.
 
-Every tokenizer is the class of transformers that its architecture really uses, with a vocabulary trained on the
-sentences below; every model is a real one with two layers and random weights.
+Every tokenizer is the class of transformers that its architecture really uses, with a vocabulary from the sentences
+below, the same in every process; every model is a real one with two layers and random weights.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import math
+from collections import Counter
+from collections.abc import Callable, Iterable
 from functools import lru_cache
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 import torch
 import transformers
-from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
 
 SENTENCES = (
     "Ada Marlow kept the lamp of the lighthouse for thirty years.",
@@ -32,21 +35,48 @@ SENTENCES = (
 )
 STORY = " ".join(SENTENCES)
 QUESTION = "Who kept the lamp?"
+# A question and a text in German and in other scripts, each with the words that answer it.
+SCRIPTS = {
+    "german": (
+        "Wer hütete das Licht?",
+        "Änne Größlin hütete das Licht über dreißig Jahre lang.",
+        "Änne Größlin",
+    ),
+    "greek": ("Ποιος φύλαγε τον φάρο;", "Η Άννα φύλαγε τον φάρο για τριάντα χρόνια.", "Η Άννα"),
+    "russian": ("Кто хранил маяк?", "Анна Ёлкина хранила маяк тридцать лет подряд.", "Анна Ёлкина"),
+    "arabic": ("من حرس المنارة؟", "حرست ليلى المنارة ثلاثين سنة قرب الميناء.", "ليلى"),
+    "hebrew": ("מי שמר על המגדלור?", "חנה שמרה על המגדלור שלושים שנה.", "חנה"),
+    "hindi": ("दीपक किसने रखा?", "मीरा ने तीस साल तक दीपक रखा।", "मीरा"),
+    "chinese": ("谁看守灯塔？", "李梅看守灯塔三十年，她的弟弟修理了钟。", "李梅"),
+    "japanese": ("だれが灯台を守りましたか。", "ハルカは三十年間灯台を守りました。", "ハルカ"),
+    "korean": ("누가 등대를 지켰나요?", "하나는 삼십 년 동안 등대를 지켰다.", "하나는"),
+    "thai": ("ใครดูแลประภาคาร", "มาลีดูแลประภาคารมาสามสิบปี", "มาลี"),
+}
 
 
-def _train(rust: Tokenizer, trainer: Any) -> dict[str, Any]:
-    """The trained model of a Rust tokenizer, as its JSON form."""
-    rust.train_from_iterator(SENTENCES * 3, trainer)
-    return json.loads(rust.to_str())["model"]
+# Most of the trainers of the tokenizers package order what is equally frequent by chance, so only byte pairs are trained.
+_VOCABULARY_SIZE = 220
+
+
+def _frequent(pieces: Iterable[str], letters: Iterable[str], room: int) -> dict[str, int]:
+    """All letters, and the pieces that cover most of the text, with how often they occur."""
+    counts = Counter(pieces)
+    known = {letter: max(1, counts[letter]) for letter in sorted(set(letters))}
+    longer = sorted((p for p in counts if p not in known), key=lambda p: (-counts[p] * len(p), p))
+    return known | {p: counts[p] for p in longer[: max(0, room - len(known))]}
 
 
 @lru_cache
-def _wordpieces(specials: tuple[str, ...], *, lower: bool) -> dict[str, int]:
-    rust = Tokenizer(models.WordPiece(unk_token="[UNK]"))
-    rust.normalizer = normalizers.BertNormalizer(lowercase=lower)
-    rust.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    trainer = trainers.WordPieceTrainer(vocab_size=220, special_tokens=list(specials), show_progress=False)
-    return _train(rust, trainer)["vocab"]
+def _wordpieces(
+    specials: tuple[str, ...], *, lower: bool, sentences: tuple[str, ...] = SENTENCES
+) -> dict[str, int]:
+    normalize = normalizers.BertNormalizer(lowercase=lower).normalize_str
+    cut = pre_tokenizers.BertPreTokenizer().pre_tokenize_str
+    words = [word for sentence in sentences for word, _ in cut(normalize(sentence))]
+    pieces = ["##" * (i > 0) + w[i:j] for w in words for i, j in combinations(range(len(w) + 1), 2)]
+    letters = [prefix + letter for letter in "".join(words) for prefix in ("", "##")]
+    found = _frequent(pieces, letters, _VOCABULARY_SIZE - len(specials))
+    return {piece: k for k, piece in enumerate((*specials, *found))}
 
 
 @lru_cache
@@ -59,20 +89,21 @@ def _byte_pairs() -> tuple[dict[str, int], list[tuple[str, str]]]:
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
-    model = _train(rust, trainer)
+    rust.train_from_iterator(SENTENCES * 3, trainer)
+    model = json.loads(rust.to_str())["model"]
     return model["vocab"], [tuple(pair) for pair in model["merges"]]
 
 
 @lru_cache
-def _unigrams(specials: tuple[str, ...], unknown: str, *, lower: bool = False) -> list[tuple[str, float]]:
-    rust = Tokenizer(models.Unigram())
-    if lower:
-        rust.normalizer = normalizers.Lowercase()
-    rust.pre_tokenizer = pre_tokenizers.Metaspace()
-    trainer = trainers.UnigramTrainer(
-        vocab_size=220, special_tokens=list(specials), unk_token=unknown, show_progress=False
-    )
-    return [(piece, score) for piece, score in _train(rust, trainer)["vocab"]]
+def _unigrams(
+    specials: tuple[str, ...], *, lower: bool = False, sentences: tuple[str, ...] = SENTENCES
+) -> list[tuple[str, float]]:
+    cut = pre_tokenizers.Metaspace().pre_tokenize_str
+    words = [word for s in sentences for word, _ in cut(s.lower() if lower else s)]
+    pieces = [w[i:j] for w in words for i, j in combinations(range(len(w) + 1), 2)]
+    found = _frequent(pieces, "".join(words), _VOCABULARY_SIZE - len(specials))
+    total = sum(found.values())
+    return [(name, 0.0) for name in specials] + [(p, math.log(n / total)) for p, n in found.items()]
 
 
 _BERT = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
@@ -101,6 +132,13 @@ def electra() -> Any:
     return transformers.ElectraTokenizer(vocab=_wordpieces(_BERT, lower=True), model_max_length=512)
 
 
+def german_electra() -> Any:
+    """Cased, as the German checkpoints are, with a vocabulary that knows umlauts."""
+    sentences = (*SENTENCES, *SCRIPTS["german"])
+    vocabulary = _wordpieces(_BERT, lower=False, sentences=sentences)
+    return transformers.ElectraTokenizer(vocab=vocabulary, do_lower_case=False, model_max_length=512)
+
+
 def mpnet() -> Any:
     specials = ("<s>", "<pad>", "</s>", "<unk>", "[UNK]", "<mask>")
     return transformers.MPNetTokenizer(vocab=_wordpieces(specials, lower=True))
@@ -112,25 +150,59 @@ def roberta() -> Any:
 
 
 def xlm_roberta() -> Any:
-    pieces = _unigrams(("<s>", "<pad>", "</s>", "<unk>", "<mask>"), "<unk>")
+    pieces = _unigrams(("<s>", "<pad>", "</s>", "<unk>", "<mask>"))
     return transformers.XLMRobertaTokenizer(vocab=pieces)
+
+
+def many_scripts() -> Any:
+    """XLM-RoBERTa's tokenizer with pieces of every script, and none where a script has no blanks."""
+    sentences = (*SENTENCES, *(text for texts in SCRIPTS.values() for text in texts))
+    specials = ("<s>", "<pad>", "</s>", "<unk>", "<mask>")
+    return transformers.XLMRobertaTokenizer(vocab=_unigrams(specials, sentences=sentences))
+
+
+def longformer() -> Any:
+    vocabulary, merges = _byte_pairs()
+    return transformers.LongformerTokenizer(vocab=vocabulary, merges=merges)
+
+
+def modernbert() -> Any:
+    """Byte pairs and one [CLS] and [SEP] template, in the plain class that ModernBERT's checkpoints name."""
+    vocabulary, merges = _byte_pairs()
+    rust = Tokenizer(models.BPE(vocab=vocabulary, merges=merges))
+    rust.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    specials = [(name, vocabulary[name]) for name in ("<s>", "</s>")]
+    rust.post_processor = processors.TemplateProcessing(
+        single="<s> $A </s>", pair="<s> $A </s> $B </s>", special_tokens=specials
+    )
+    names = {"cls": "<s>", "sep": "</s>", "pad": "<pad>", "unk": "<unk>", "mask": "<mask>"}
+    return transformers.PreTrainedTokenizerFast(
+        tokenizer_object=rust,
+        model_input_names=["input_ids", "attention_mask"],
+        **{f"{part}_token": name for part, name in names.items()},
+    )
+
+
+def big_bird() -> Any:
+    specials = ("<pad>", "</s>", "<s>", "<unk>", "[SEP]", "[MASK]", "[CLS]")
+    return transformers.BigBirdTokenizer(vocab=_unigrams(specials))
 
 
 def xlnet() -> Any:
     specials = ("<unk>", "<s>", "</s>", "<cls>", "<sep>", "<pad>", "<mask>", "<eod>", "<eop>")
     # Asked for by name, since transformers 5 leaves out the segments that XLNet was trained with.
     inputs = ["input_ids", "token_type_ids", "attention_mask"]
-    return transformers.XLNetTokenizer(vocab=_unigrams(specials, "<unk>"), model_input_names=inputs)
+    return transformers.XLNetTokenizer(vocab=_unigrams(specials), model_input_names=inputs)
 
 
 def albert() -> Any:
     specials = ("<pad>", "<unk>", "[CLS]", "[SEP]", "[MASK]")
-    return transformers.AlbertTokenizer(vocab=_unigrams(specials, "<unk>", lower=True))
+    return transformers.AlbertTokenizer(vocab=_unigrams(specials, lower=True))
 
 
 def deberta() -> Any:
     specials = ("[PAD]", "[CLS]", "[SEP]", "[UNK]", "[MASK]")
-    return transformers.DebertaV2Tokenizer(vocab=_unigrams(specials, "[UNK]"))
+    return transformers.DebertaV2Tokenizer(vocab=_unigrams(specials))
 
 
 TOKENIZERS: dict[str, Callable[[], Any]] = {
@@ -145,6 +217,11 @@ TOKENIZERS: dict[str, Callable[[], Any]] = {
     "xlnet": xlnet,
     "albert": albert,
     "deberta-v2": deberta,
+    "electra-german": german_electra,
+    "xlm-roberta-scripts": many_scripts,
+    "longformer": longformer,
+    "modernbert": modernbert,
+    "big-bird": big_bird,
 }
 
 # Narrow enough to be fast, drawn widely enough that every input changes the logits.
@@ -181,6 +258,33 @@ CONFIGS: dict[str, Callable[[], Any]] = {
         **_SMALL,
         **_LENGTHS,
     ),
+    "electra-german": lambda: _config("electra", embedding_size=16, **_SMALL, **_LENGTHS),
+    "xlm-roberta-scripts": lambda: _config(
+        "xlm-roberta", pad_token_id=1, type_vocab_size=1, **_SMALL, **_LENGTHS
+    ),
+    "longformer": lambda: _config(
+        "longformer",
+        attention_window=[16, 16],
+        pad_token_id=1,
+        sep_token_id=2,
+        type_vocab_size=1,
+        **_SMALL,
+        **_LENGTHS,
+    ),
+    "modernbert": lambda: _config(
+        "modernbert",
+        global_attn_every_n_layers=2,
+        local_attention=32,
+        pad_token_id=1,
+        cls_token_id=0,
+        sep_token_id=2,
+        bos_token_id=0,
+        eos_token_id=2,
+        **_SMALL,
+        **_LENGTHS,
+    ),
+    # Its sparse attention starts at some thousand tokens; below them it reads in full.
+    "big-bird": lambda: _config("big_bird", attention_type="original_full", **_SMALL, **_LENGTHS),
     "xlnet": lambda: _config(
         "xlnet", d_model=32, n_layer=2, n_head=4, d_inner=64, initializer_range=0.3, pad_token_id=5
     ),
@@ -194,7 +298,8 @@ def model(architecture: str, *, seed: int = 0, **changes: Any) -> Any:
     for name, value in changes.items():
         setattr(config, name, value)
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        # torch.manual_seed would reach the generators of other devices, whose states are not brought back.
+        torch.default_generator.manual_seed(seed)
         return transformers.AutoModelForQuestionAnswering.from_config(config).eval()
 
 

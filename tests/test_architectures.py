@@ -27,6 +27,11 @@ LIMITS = {
     "mpnet": 126,
     "roberta": 126,
     "xlm-roberta": 126,
+    "electra-german": 128,
+    "xlm-roberta-scripts": 126,
+    "longformer": 126,
+    "modernbert": 128,
+    "big-bird": 128,
     "xlnet": None,
 }
 

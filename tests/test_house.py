@@ -30,20 +30,35 @@ class Room(NamedTuple):
 
 HOUSE = {
     "errors": Room(0, -1),
+    "memory": Room(0, -1),
+    "progress": Room(0, -1),
+    "records": Room(0, -1),
     "text": Room(0, 0),
+    "datasets": Room(1, 0),
     "windows": Room(1, 0),
-    "spans": Room(2, 1),
+    "clusters": Room(1, -1),
+    "logits": Room(2, 1),
+    "legal_spans": Room(2, 2),
+    "spans": Room(2, 2),
     "by_window": Room(3, 2),
     "decision": Room(3, 2),
     "reading": Room(3, 3),
-    "model": Room(4, 2),
+    "provenance": Room(3, 2),
+    "documents": Room(3, 3),
+    "retrieval": Room(3, 3),
+    "stability": Room(3, 3),
+    "devices": Room(4, 0),
+    "hub": Room(4, 0),
+    "model": Room(4, 4),
     "explain": Room(5, 4),
     "evaluation": Room(5, 3),
-    "reader": Room(6, 5),
+    "tempered": Room(5, 4),
+    "batches": Room(6, 5),
+    "reader": Room(6, 6),
     # Beside the house: views and widgets know records, never the model that made them.
     "testing": Room(7, 4),
-    "views": Room(7, 3, ("explain",)),
-    "widgets": Room(8, 3, ("views",)),
+    "views": Room(7, 3, ("explain", "evaluation")),
+    "widgets": Room(8, 3, ("views", "explain")),
     "integrations": Room(9, 8),
     "__main__": Room(10, 9),
 }
@@ -55,18 +70,25 @@ ALLOWED = {
         "views",
         "_repr_html_",
     ): "a notebook asks a reading for its picture; nothing is drawn before it does",
+    ("documents", "views", "_repr_html_"): "the same for a reading of many documents",
     ("explain", "views", "_repr_html_"): "the same for the records of explanations",
+    ("evaluation", "integrations", "engine_named"): "the engine of a run that is asked for by its name",
+    ("evaluation", "reader", "main"): "a command line has to load its reader",
+    ("evaluation", "views", "_repr_html_"): "the same for the records of evaluations",
 }
 # Packages that take long to import or are not always there, and the rooms that may name them.
 AT_HOME = {
-    "torch": {"model", "reader", "explain", "testing", "integrations"},
+    "torch": {"devices", "model", "reader", "explain", "testing", "integrations"},
     "transformers": {"model", "testing", "integrations"},
     "tokenizers": {"windows", "testing"},
     "captum": {"explain"},
-    "matplotlib": {"views"},
+    "matplotlib": {"views", "widgets"},
     "IPython": {"widgets"},
     "ipywidgets": {"widgets"},
     "anywidget": {"widgets"},
+    "bm25s": {"retrieval"},
+    "pandas": {"evaluation"},
+    "haystack": {"integrations"},
 }
 
 
@@ -221,6 +243,7 @@ def test_no_file_is_a_drawer_for_everything():
 
 PUBLIC = [
     "load",
+    "evaluate",
     "Reader",
     "Reading",
     "FailedReading",
@@ -233,22 +256,28 @@ PUBLIC = [
     "Attribution",
     "FailedAttribution",
     "Contrast",
+    "Report",
     "QalensError",
     "InputError",
     "ModelError",
     "MissingExtraError",
     "by_window",
+    "datasets",
     "decision",
+    "documents",
     "errors",
+    "evaluation",
     "explain",
     "model",
     "plots",
     "reader",
     "reading",
+    "retrieval",
     "spans",
     "testing",
     "text",
     "views",
+    "widgets",
     "windows",
 ]
 
@@ -291,6 +320,7 @@ HEAVY = {
     "pyarrow",
     "ray",
     "haystack",
+    "bm25s",
     "tqdm",
 }
 
@@ -329,6 +359,13 @@ def test_pictures_of_records_need_no_model():
     html = "".join(f"import qalens.views.{name}\n" for name in HTML_VIEWS)
     assert heavy_modules_after(html) == {"numpy"}
     assert heavy_modules_after("import qalens.views.plots") == {"numpy", "matplotlib"}
+
+
+def test_explorers_need_neither_torch_nor_matplotlib_until_they_draw():
+    assert heavy_modules_after("import qalens; qalens.widgets.__all__") == set()
+    found = heavy_modules_after("from qalens.widgets import SpanExplorer")
+    assert found <= {"numpy", "IPython", "ipywidgets", "anywidget"}
+    assert "anywidget" in found
 
 
 # --- errors -----------------------------------------------------------------------------------------------------------

@@ -15,8 +15,9 @@ import transformers
 from checkpoints import QUESTION, SENTENCES, STORY, TOKENIZERS, model, save
 
 import qalens
+from qalens.devices import bfloat16_gain, pick_device
 from qalens.errors import InputError, ModelError
-from qalens.model import QAModel, bfloat16_gain, load_checkpoint, pick_device
+from qalens.model import QAModel, load_checkpoint
 from qalens.reader import Reader
 from qalens.reading import FailedReading
 from qalens.spans import SpanLogits

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
+NOTEBOOKS = sorted(
+    (Path(__file__).parents[1] / "notebooks").glob("*.ipynb"), key=lambda path: int(path.name.split("-")[0])
+)
 MACHINE_PATH = re.compile(r"(?:^|[\s'\"(])(/(?:home|root|tmp|Users|work|opt)/|[A-Z]:\\\\)")
 
 
@@ -48,5 +50,25 @@ def test_is_light_and_holds_no_path_of_a_machine(path):
     assert not MACHINE_PATH.findall(text)
 
 
-def test_ends_with_exercises(path):
-    assert cells(path, "markdown")[-1]["source"][0].startswith("## Try it yourself")
+def test_asks_no_other_machine_for_anything(path):
+    shown = [out for cell in cells(path, "code") for out in cell["outputs"]]
+    assert not re.findall(r"(?:src|href)=\\?[\"']https?:", json.dumps(shown))
+
+
+def test_ends_with_two_exercises(path):
+    last = "".join(cells(path, "markdown")[-1]["source"])
+    exercises = last.split("## Try it yourself")[-1]
+    assert re.findall(r"^(\d)\. ", exercises, re.MULTILINE) == ["1", "2"]
+    assert json.loads(path.read_text("utf-8"))["cells"][-1]["cell_type"] == "markdown"
+
+
+def test_holds_one_idea_in_ten_to_twenty_one_cells(path):
+    assert 10 <= len(json.loads(path.read_text("utf-8"))["cells"]) <= 21
+
+
+def test_asserts_what_its_text_says(path):
+    assert sum("assert " in "".join(cell["source"]) for cell in cells(path, "code")) >= 3
+
+
+def test_the_numbers_run_without_a_gap():
+    assert [int(path.name.split("-")[0]) for path in NOTEBOOKS] == list(range(1, len(NOTEBOOKS) + 1))

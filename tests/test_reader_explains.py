@@ -6,6 +6,8 @@ import gc
 import itertools
 import pickle
 import weakref
+from contextlib import contextmanager
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -17,7 +19,8 @@ from torch import nn
 from qalens.errors import InputError, ModelError, QalensError
 from qalens.explain.attribution import Attribution, FailedAttribution
 from qalens.explain.faithfulness import faithfulness
-from qalens.explain.methods import Options, attribute
+from qalens.explain.methods import attribute
+from qalens.explain.options import Options
 from qalens.explain.tables import FaithfulnessTable
 from qalens.explain.targets import Contrast, resolve
 from qalens.model import QAModel
@@ -76,7 +79,7 @@ def same(ours: Attribution, theirs: Attribution) -> bool:
 def test_the_reader_passes_on_what_it_is_asked(reader, reading, target, method, options):
     ours = reader.attribute(reading, target, method, **options)
     settled = resolve(reading, target)
-    expected = attribute(reader.model, reading, settled, Options(method, **options), mask_id=4)
+    expected = attribute(reader.model, reading, settled, Options(method, **options), pad_id=0, mask_id=4)
     assert same(ours, expected)
     assert ours.trust.agreement == expected.trust.agreement
 
@@ -102,6 +105,30 @@ def test_a_reading_knows_who_made_it(reader, reading):
     assert reading.source.fingerprint == reader.model.fingerprint
     (many,) = reader.read_many([(QUESTION, ADA)])
     assert many.source == reading.source
+
+
+def test_an_attribution_knows_what_it_explains(reader, reading):
+    assert reader.attribute(reading, **QUICK).source == reading.source
+
+
+def test_an_attribution_by_other_weights_is_not_tested(reader, reading, runs):
+    other = Reader(toy_model(1), toy_tokenizer(), max_length=96, stride=24, max_answer_length=8)
+    foreign = other.attribute(other.read(QUESTION, ADA), span=(0, 3), **QUICK)
+    for attribution, maker in (
+        (foreign, "BertForQuestionAnswering"),
+        (replace(foreign, source=None), "no model that is known"),
+    ):
+        with pytest.raises(
+            InputError, match=f"The attribution explains {maker}, whose weights are not those that made the"
+        ):
+            reader.faithfulness(reading, attribution)
+    assert len(runs) == 0
+
+
+def test_an_attribution_of_the_same_weights_under_another_name_is_tested(reader, reading):
+    named = Reader(QAModel(toy_model(), name="again"), toy_tokenizer())
+    attribution = named.attribute(named.read(QUESTION, ADA), span=(0, 3), **QUICK)
+    assert reader.faithfulness(reading, attribution, random_rankings=2).words > 0
 
 
 def test_the_threshold_changes_what_is_noted_and_not_what_is_explained(reader, reading):
@@ -248,6 +275,76 @@ def test_a_tokenizer_without_a_mask_token_explains_by_other_baselines():
         InputError, match="The tokenizer has no mask token, so words cannot be masked in place"
     ):
         reader.rank_methods([reading])
+
+
+def without_padding():
+    tokenizer = toy_tokenizer()
+    tokenizer.pad_token = None
+    return Reader(toy_model(), tokenizer)
+
+
+@pytest.mark.parametrize("method", ["integrated_gradients", "occlusion"])
+def test_without_a_padding_token_the_usual_baseline_is_the_mean_and_that_is_told(reader, method):
+    other = without_padding()
+    ours = other.attribute(other.read(QUESTION, ADA), method=method, tolerance=10.0)
+    assert ours.baseline == "mean"
+    assert list(ours.trust.agreement) == ["mask", "zero"]
+    theirs = reader.attribute(reader.read(QUESTION, ADA), method=method, tolerance=10.0, baseline="mean")
+    assert same(ours, theirs)
+
+
+def test_without_a_padding_token_there_is_no_such_baseline():
+    reader = without_padding()
+    reading = reader.read(QUESTION, ADA)
+    with pytest.raises(
+        InputError,
+        match='The tokenizer has no padding token; take baseline="mask", "mean" or "zero" instead of "pad"',
+    ):
+        reader.attribute(reading, baseline="pad")
+
+
+def test_where_there_is_a_padding_token_it_is_the_baseline(reader, reading):
+    usual = reader.attribute(reading, **QUICK)
+    assert same(usual, reader.attribute(reading, baseline="pad", **QUICK))
+    assert usual.baseline == "pad"
+
+
+@contextmanager
+def batches(reader):
+    """The rows of every pass of the model."""
+    rows: list[int] = []
+    handle = reader.model.module.register_forward_pre_hook(
+        lambda _, args, named: rows.append(len(named["input_ids"])), with_kwargs=True
+    )
+    yield rows
+    handle.remove()
+
+
+@pytest.mark.parametrize(
+    ("method", "options", "most"),
+    [
+        ("integrated_gradients", {}, 3),
+        ("layer_conductance", {"layer": 0}, 3),
+        ("occlusion", {}, 6),
+        ("shapley", {"samples": 2}, 6),
+    ],
+)
+def test_explanations_run_in_batches_of_as_many_tokens_as_asked_for(reader, reading, method, options, most):
+    small = reader.with_options(batch_tokens=6 * int(reading.windows.lengths[0]))
+    with batches(reader) as rows:
+        ours = small.attribute(reading, method=method, **QUICK, **options)
+    assert max(rows) == most
+    assert same(ours, reader.attribute(reading, method=method, **QUICK, **options))
+
+
+def test_words_are_masked_in_batches_of_as_many_tokens_as_asked_for(reader, reading):
+    attribution = reader.attribute(reading, method="input_x_gradient")
+    small = reader.with_options(batch_tokens=6 * int(reading.windows.lengths[0]))
+    with batches(reader) as rows:
+        ours = small.faithfulness(reading, attribution, random_rankings=4)
+    assert max(rows) == 6
+    theirs = reader.faithfulness(reading, attribution, random_rankings=4)
+    np.testing.assert_allclose(ours.comprehensiveness, theirs.comprehensiveness, rtol=0, atol=1e-5)
 
 
 class Hidden(Linear):

@@ -22,6 +22,7 @@ from reference import (
     window_softmaxes,
 )
 
+from qalens import legal_spans
 from qalens import spans as spans_module
 from qalens.by_window import leakage, scores_by_window, span_copies, window_distributions, window_margins
 from qalens.decision import decide
@@ -892,7 +893,7 @@ def test_many_windows_are_each_looked_at_alone(long_logits):
 def test_the_size_of_a_block_changes_nothing(logits, most, size, k):
     whole = span_distribution(logits, max_answer_length=most)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(spans_module, "_BLOCK_TOKENS", size)
+        patch.setattr(legal_spans, "_BLOCK_TOKENS", size)
         patch.setattr(spans_module, "_BLOCK_SPANS", size)
         blocks = span_distribution(logits, max_answer_length=most)
         spans = [answer.span for answer in blocks.top(k)]

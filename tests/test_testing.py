@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import checkpoints
 import numpy as np
 import pytest
 import torch
@@ -31,6 +38,18 @@ def test_the_toy_model_leaves_the_random_state_of_torch_alone():
     torch.manual_seed(5)
     toy_model(1)
     assert torch.equal(torch.rand(3), expected)
+
+
+@pytest.mark.parametrize("make", [toy_model, lambda: checkpoints.model("bert-uncased")])
+def test_making_a_model_leaves_the_generators_of_other_devices_alone(monkeypatch, make):
+    # What torch.manual_seed calls for every device, whether it is there or not.
+    reached = []
+    monkeypatch.setattr(torch.cuda, "manual_seed_all", reached.append)
+    make()
+    assert reached == []
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+    assert reached == [0]
 
 
 def test_the_toy_model_reads_what_the_toy_tokenizer_writes():
@@ -128,3 +147,26 @@ def test_a_planted_reading_is_decided(answer, threshold, text):
     assert (reading.question, reading.context, reading.example.gold) == ("Who?", TEXT, None)
     assert reading.windows is reading.logits.windows
     assert reading.decision.threshold == threshold
+
+
+# --- the tokenizers of the tests ----------------------------------------------------------------------------------
+
+
+def digests():
+    return {
+        name: hashlib.sha256(make().backend_tokenizer.to_str().encode()).hexdigest()
+        for name, make in checkpoints.TOKENIZERS.items()
+    }
+
+
+def test_the_tokenizers_of_the_tests_are_the_same_in_every_process():
+    code = "import json, test_testing\nprint(json.dumps(test_testing.digests()))"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=Path(__file__).parent,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=300,
+    )
+    assert json.loads(done.stdout) == digests()

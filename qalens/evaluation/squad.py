@@ -1,21 +1,47 @@
-"""Exact match and F1 as SQuAD 2.0 counts them."""
+"""Exact match, F1, best thresholds and average precision, as SQuAD 2.0 and 1.1 count them.
+
+All figures come out of one table: what is accepted, what was said, and how strongly none was preferred. It is made from
+prediction files, from readings or from rows. Sums run in the order of the data, one after the other, and F1 goes by way
+of precision and recall, so that figures equal the published ones to the last digit.
+
+Sources: Rajpurkar et al. 2016 and 2018, and the published evaluation rules of both data sets.
+"""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
+from qalens.errors import InputError
+from qalens.evaluation.answers import accepted, best_exact, best_f1, exact_match, f1
+from qalens.evaluation.rows import ExampleRow, example_row
 from qalens.reading import FailedReading, Reading
-from qalens.spans import normalize_answer
 from qalens.text import Example
+
+__all__ = [
+    "SquadScores",
+    "exact_match",
+    "f1",
+    "gold_texts",
+    "score_predictions",
+    "squad1_scores",
+    "squad_scores",
+]
 
 
 @dataclass(frozen=True, slots=True)
 class SquadScores:
     """Exact match and F1 in percent, over all questions and apart for answerable and unanswerable ones.
 
-    A part without a single question has the value None.
+    A part without a single question has the value None. With no-answer odds there are also:
+
+    - `best_exact`, `best_f1`: the best figure that any threshold gives, at `best_exact_threshold`, `best_f1_threshold`
+    - `exact_average_precision`, `f1_average_precision`: area under precision and recall of answering, most sure first;
+      `oracle_average_precision` is that of a model whose answers are all right
     """
 
     total: int
@@ -26,44 +52,50 @@ class SquadScores:
     has_answer_f1: float | None
     no_answer_total: int
     no_answer_exact: float | None
+    best_exact: float | None = None
+    best_exact_threshold: float | None = None
+    best_f1: float | None = None
+    best_f1_threshold: float | None = None
+    exact_average_precision: float | None = None
+    f1_average_precision: float | None = None
+    oracle_average_precision: float | None = None
 
+    def to_dict(self) -> dict[str, float | int]:
+        """The figures under the names and in the order of the official SQuAD 2.0 script; what is None is left out.
 
-def exact_match(gold: str, predicted: str) -> int:
-    """1 where two answers are equal without case, ASCII punctuation, articles and extra blanks, else 0.
-
-    No answer is the empty string here, as in the SQuAD 2.0 files.
-
-    >>> exact_match("The lamp room.", "lamp room"), exact_match("", "lamp")
-    (1, 0)
-    """
-    return int(normalize_answer(gold) == normalize_answer(predicted))
-
-
-def f1(gold: str, predicted: str) -> float:
-    """The harmonic mean of precision and recall over the words of two answers, normalised as in `exact_match`.
-
-    Where either of them is empty it is 1 if both are, else 0.
-
-    >>> f1("the upper lamp room", "lamp room")
-    0.8
-    """
-    gold_words, words = normalize_answer(gold).split(), normalize_answer(predicted).split()
-    if not gold_words or not words:
-        return float(gold_words == words)
-    same = sum((Counter(gold_words) & Counter(words)).values())
-    return 2 * same / (len(gold_words) + len(words))
+        >>> SquadScores(1, 100.0, 100.0, 1, 100.0, 100.0, 0, None).to_dict()
+        {'exact': 100.0, 'f1': 100.0, 'total': 1, 'HasAns_exact': 100.0, 'HasAns_f1': 100.0, 'HasAns_total': 1}
+        """
+        named = {"exact": self.exact, "f1": self.f1, "total": self.total}
+        named |= _part("HasAns", self.has_answer_exact, self.has_answer_f1, self.has_answer_total)
+        # Without an answer to match, F1 is 1 or 0 as exact match is.
+        named |= _part("NoAns", self.no_answer_exact, self.no_answer_exact, self.no_answer_total)
+        more = {
+            "best_exact": self.best_exact,
+            "best_exact_thresh": self.best_exact_threshold,
+            "best_f1": self.best_f1,
+            "best_f1_thresh": self.best_f1_threshold,
+            "pr_exact_ap": self.exact_average_precision,
+            "pr_f1_ap": self.f1_average_precision,
+            "pr_oracle_ap": self.oracle_average_precision,
+        }
+        return named | {name: value for name, value in more.items() if value is not None}
 
 
 def gold_texts(example: Example) -> list[str]:
-    """The accepted answers of an example as texts; [""] where there is none, as the SQuAD 2.0 scripts have it."""
-    texts = [span.of(example.context) for span in example.gold or ()]
-    return [text for text in texts if normalize_answer(text)] or [""]
+    """The accepted answers of an example as texts; [""] where there is none, as the SQuAD 2.0 rules have it.
+
+    >>> gold_texts(Example("Who?", "Ada", gold=()))
+    ['']
+    """
+    return accepted(span.of(example.context) for span in example.gold or ())
 
 
-def squad_scores(readings: Iterable[Reading | FailedReading]) -> SquadScores:
-    """Exact match and F1 of readings of examples with gold answers; a failed reading counts as no answer.
+def squad_scores(items: Iterable[Reading | FailedReading | ExampleRow]) -> SquadScores:
+    """The figures of readings, or of rows made from them; those without known gold answers are left out.
 
-    Source: Rajpurkar et al. 2018 and the published evaluation rules of SQuAD 2.0.
+    A failed reading counts as no answer. The best thresholds and the average precision go by the margin, and answer with
+    the best span wherever they answer. Without a single question all totals are 0.
 
     >>> from dataclasses import replace
     >>> from qalens.testing import planted_reading
@@ -73,27 +105,193 @@ def squad_scores(readings: Iterable[Reading | FailedReading]) -> SquadScores:
     >>> squad_scores([known]).exact
     100.0
     """
-    exact: dict[bool, list[int]] = {True: [], False: []}
-    overlap: dict[bool, list[float]] = {True: [], False: []}
-    for reading in readings:
-        example = reading.given if isinstance(reading, FailedReading) else reading.example
-        predicted = "" if reading.answer is None else reading.answer.text
-        golds = gold_texts(example)
-        kind = golds != [""]
-        exact[kind].append(max(exact_match(gold, predicted) for gold in golds))
-        overlap[kind].append(max(f1(gold, predicted) for gold in golds))
-    everything = exact[True] + exact[False]
+    rows = [row for row in map(_row, items) if row.exact is not None]
+    if not rows:
+        return SquadScores(0, 0.0, 0.0, 0, None, None, 0, None)
+    decided = _Table(
+        np.array([bool(row.golds) for row in rows]),
+        np.array([row.answer is not None for row in rows]),
+        np.array([row.exact for row in rows], float),
+        np.array([row.f1 for row in rows], float),
+    )
+    best = _Table(
+        decided.answerable,
+        np.array([row.best is not None for row in rows]),
+        np.array([row.best_exact for row in rows], float),
+        np.array([row.best_f1 for row in rows], float),
+    )
+    odds = np.array([math.inf if row.margin is None else row.margin for row in rows])
+    return _scores(decided, best, odds, np.argsort(odds, kind="stable"))
+
+
+def score_predictions(
+    golds: Mapping[str, Sequence[str]],
+    predictions: Mapping[str, str],
+    *,
+    odds: Mapping[str, float] | None = None,
+    threshold: float = 1.0,
+) -> SquadScores:
+    """The figures of predictions by question id, as the official SQuAD 2.0 script counts them.
+
+    - `golds`: the accepted answers of each question, none for an unanswerable one
+    - `predictions`: the answer to each question, "" for none; questions without one are left out of every figure (the
+      official script stops there)
+    - `odds`: how strongly no answer was preferred: a probability, or null score less best score; None takes 0
+      for all, and gives no best thresholds and no average precision
+    - `threshold`: no answer where the odds are above it; 1, the default of the official script, changes no prediction
+      as long as odds are probabilities
+
+    Of questions with equal odds the sweep for the best threshold may take some and leave others, in the order of `odds`,
+    as in the official script; `thresholds.sweep` never does. Raises `InputError` where no question has a prediction.
+
+    >>> golds = {"1": ["Ada", "Ada Marlow"], "2": []}
+    >>> score_predictions(golds, {"1": "ada", "2": "Tobias"}, odds={"1": 0.1, "2": 0.9}).best_exact_threshold
+    0.1
+    """
+    ids = [id for id in golds if id in predictions]
+    if not ids:
+        raise InputError(
+            f"None of the {len(golds):,} questions has a prediction; the ids of the {len(predictions):,} predictions "
+            "are others."
+        )
+    raw = _Table(
+        np.array([bool(golds[id]) for id in ids]),
+        np.array([bool(predictions[id]) for id in ids]),
+        np.array([best_exact(golds[id], predictions[id]) for id in ids], float),
+        np.array([best_f1(golds[id], predictions[id]) for id in ids], float),
+    )
+    if odds is None:
+        return _scores(raw)
+    _check_odds(ids, odds)
+    values = np.array([odds[id] for id in ids], float)
+    # Equal odds stay in the order of the file that holds them.
+    place = {id: k for k, id in enumerate(odds)}
+    order = np.lexsort(([place[id] for id in ids], values))
+    return _scores(raw.with_none(values > threshold), raw, values, order)
+
+
+def squad1_scores(golds: Mapping[str, Sequence[str]], predictions: Mapping[str, str]) -> dict[str, float]:
+    """Exact match and F1 under the names and rules of the official SQuAD 1.1 script.
+
+    They differ from those of 2.0 where a question has no prediction (it counts 0) and where two answers normalise to
+    nothing (their F1 is 0). Raises `InputError` for a question without an accepted answer.
+
+    >>> squad1_scores({"1": ["Ada"], "2": ["lamp"]}, {"1": "ada"})
+    {'exact_match': 50.0, 'f1': 50.0}
+    """
+    if not golds:
+        raise InputError("There is no question to score.")
+    empty = [id for id, texts in golds.items() if not texts]
+    if empty:
+        raise InputError(
+            f"SQuAD 1.1 knows no unanswerable question, but {empty[0]!r} has no accepted answer."
+        )
+    exact = overlap = 0.0
+    for id, texts in golds.items():
+        if id in predictions:
+            said = predictions[id]
+            exact += max(exact_match(text, said) for text in texts)
+            overlap += max(f1(text, said) if accepted([said]) != [""] else 0.0 for text in texts)
+    return {"exact_match": 100.0 * exact / len(golds), "f1": 100.0 * overlap / len(golds)}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Table:
+    """All (N,): whether there is an answer, whether one was given, and its exact match and F1, from 0 to 1."""
+
+    answerable: NDArray[np.bool_]
+    answered: NDArray[np.bool_]
+    exact: NDArray[np.float64]
+    f1: NDArray[np.float64]
+
+    def with_none(self, none: NDArray[np.bool_]) -> _Table:
+        """The same table where some questions get no answer, whatever was predicted."""
+        exact, overlap = (np.where(none, ~self.answerable, x).astype(float) for x in (self.exact, self.f1))
+        return _Table(self.answerable, self.answered & ~none, exact, overlap)
+
+
+def _scores(
+    decided: _Table,
+    raw: _Table | None = None,
+    odds: NDArray[np.float64] | None = None,
+    order: NDArray[np.int64] | None = None,
+) -> SquadScores:
+    has = decided.answerable
+    figures = SquadScores(
+        total=len(has),
+        exact=_percent(decided.exact) or 0.0,
+        f1=_percent(decided.f1) or 0.0,
+        has_answer_total=int(has.sum()),
+        has_answer_exact=_percent(decided.exact[has]),
+        has_answer_f1=_percent(decided.f1[has]),
+        no_answer_total=int((~has).sum()),
+        no_answer_exact=_percent(decided.exact[~has]),
+    )
+    if raw is None or odds is None or order is None:
+        return figures
+    exact, exact_at = _best_threshold(raw, raw.exact, odds, order)
+    overlap, overlap_at = _best_threshold(raw, raw.f1, odds, order)
+    precision = [_average_precision(has, x, odds, order) for x in (raw.exact, raw.f1, has.astype(float))]
+    names = ("exact_average_precision", "f1_average_precision", "oracle_average_precision")
+    kept = {name: getattr(figures, name) for name in list(SquadScores.__dataclass_fields__)[:8]}
     return SquadScores(
-        total=len(everything),
-        exact=_percent(everything) or 0.0,
-        f1=_percent(overlap[True] + overlap[False]) or 0.0,
-        has_answer_total=len(exact[True]),
-        has_answer_exact=_percent(exact[True]),
-        has_answer_f1=_percent(overlap[True]),
-        no_answer_total=len(exact[False]),
-        no_answer_exact=_percent(exact[False]),
+        **kept,
+        best_exact=exact,
+        best_exact_threshold=exact_at,
+        best_f1=overlap,
+        best_f1_threshold=overlap_at,
+        **dict(zip(names, precision, strict=True)),
     )
 
 
-def _percent(values: list[int] | list[float]) -> float | None:
-    return 100.0 * sum(values) / len(values) if values else None
+def _best_threshold(
+    table: _Table, scores: NDArray[np.float64], odds: NDArray[np.float64], order: NDArray[np.int64]
+) -> tuple[float, float]:
+    """The best figure in percent, and the odds up to which it answers; 0 where answering nothing is best."""
+    gains = np.where(table.answerable, scores, -table.answered.astype(float))[order]
+    totals = np.cumsum(np.concatenate([[float((~table.answerable).sum())], gains]))
+    best = int(totals.argmax())
+    return 100.0 * float(totals[best]) / len(scores), float(odds[order[best - 1]]) if best else 0.0
+
+
+def _average_precision(
+    answerable: NDArray[np.bool_],
+    scores: NDArray[np.float64],
+    odds: NDArray[np.float64],
+    order: NDArray[np.int64],
+) -> float | None:
+    """Σ precision · step of recall, in percent, over the places where a threshold can stand; None without an answer."""
+    count = int(answerable.sum())
+    if not count:
+        return None
+    right = np.cumsum(np.where(answerable, scores, 0.0)[order])
+    sorted_odds = odds[order]
+    last = np.append(sorted_odds[1:] != sorted_odds[:-1], True)
+    precision, recall = (right / np.arange(1, len(right) + 1))[last], right[last] / count
+    return 100.0 * float(np.cumsum(precision * np.diff(recall, prepend=0.0))[-1])
+
+
+def _part(name: str, exact: float | None, overlap: float | None, total: int) -> dict[str, float | int]:
+    if exact is None or overlap is None:
+        return {}
+    return {f"{name}_exact": exact, f"{name}_f1": overlap, f"{name}_total": total}
+
+
+def _row(item: Reading | FailedReading | ExampleRow) -> ExampleRow:
+    if isinstance(item, ExampleRow):
+        return item
+    return example_row(item.given if isinstance(item, FailedReading) else item.example, item)
+
+
+def _percent(values: NDArray[np.float64]) -> float | None:
+    # Added one after the other: numpy's own sum adds in pairs, and rounds otherwise.
+    return 100.0 * float(np.cumsum(values)[-1]) / len(values) if len(values) else None
+
+
+def _check_odds(ids: Sequence[str], odds: Mapping[str, float]) -> None:
+    for id in ids:
+        if id not in odds:
+            raise InputError(f"Question {id!r} has a prediction but no no-answer odds.")
+        value = odds[id]
+        if isinstance(value, bool) or not isinstance(value, int | float) or math.isnan(value):
+            raise InputError(f"The no-answer odds of question {id!r} have to be a number, but are {value!r}.")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from qalens.explain.flips import SmallestFlip
     from qalens.explain.heads import HeadAblation
     from qalens.explain.layers import LayerTrace
-    from qalens.explain.methods import Options
+    from qalens.explain.options import Options
     from qalens.explain.search import SmallestSentences
     from qalens.explain.sentences import split_sentences
     from qalens.explain.tables import FaithfulnessTable
@@ -35,7 +35,7 @@ _HOME = {
     "KeepSentence": "edits",
     "LayerTrace": "layers",
     "MaskWords": "edits",
-    "Options": "methods",
+    "Options": "options",
     "ReadingDiff": "difference",
     "ReplaceWords": "edits",
     "SentenceEffects": "effects",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -12,7 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 from qalens.errors import InputError, QalensError
 from qalens.explain.targets import Target
 from qalens.explain.words import Word
-from qalens.reading import Reading
+from qalens.reading import Reading, Source
+from qalens.records import read_only
 from qalens.text import CharSpan
 from qalens.windows import Role
 
@@ -59,6 +60,7 @@ class Trust:
     answer_share: float | None
 
 
+@read_only
 @dataclass(frozen=True, slots=True, eq=False)
 class Attribution:
     """What each token of a window contributes to a target, in logits; the values of a faithful one sum to its change.
@@ -73,6 +75,7 @@ class Attribution:
       None where they were not asked for
     - `parts`: {"word": (T,), …}: what comes through each part of the embedding; they sum to `values`
     - `words`: the words of the window with their tokens
+    - `source`: the model that is explained, as in `Reading`
     - `trust`: whether the values can be relied on; its fields can be read from here too
 
     Made by `reader.attribute`. All arrays are read-only.
@@ -94,7 +97,7 @@ class Attribution:
     start_values: NDArray[np.float64] | None = None
     end_values: NDArray[np.float64] | None = None
     layer: int | None = None
-    model: str = field(default="")
+    source: Source | None = None
 
     def __post_init__(self) -> None:
         T = len(self.tokens)
@@ -107,6 +110,11 @@ class Attribution:
         if self.offsets.shape != (T, 2):
             raise InputError(f"{T} tokens cannot have offsets of shape {self.offsets.shape}.")
         self.tokens.flags.writeable = self.offsets.flags.writeable = False
+
+    @property
+    def model(self) -> str:
+        """The name of the model that is explained, "" where it is not known."""
+        return "" if self.source is None else self.source.name
 
     @property
     def completeness_error(self) -> float:

@@ -115,13 +115,3 @@ def _set_forward(block: torch.nn.Module, forward: Any) -> None:
         del block.forward  # that of its class shows again
     else:
         block.forward = forward
-
-
-@contextmanager
-def running(model: QAModel) -> Iterator[None]:
-    """Passes of a model without dropout and gradients; what torch cannot do in them is a `ModelError`."""
-    with model.evaluating(), torch.inference_mode():
-        try:
-            yield
-        except (RuntimeError, IndexError) as error:
-            raise ModelError(f"{model.name} failed on this text: {type(error).__name__}: {error}") from error

@@ -12,12 +12,14 @@ from numpy.typing import NDArray
 from qalens.errors import InputError
 from qalens.explain.alignment import align
 from qalens.reading import FailedReading, Reading
+from qalens.records import read_only
 from qalens.spans import Answer, SpanDistribution, normalize_answer
 from qalens.text import CharSpan
 
 AnswerChange = Literal["same_span", "same_text", "other", "appeared", "gone", "none"]
 
 
+@read_only
 @dataclass(frozen=True, slots=True, eq=False)
 class ReadingDiff:
     """What became of a reading: every number of `after` that moved against `before`, in characters.

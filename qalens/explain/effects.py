@@ -13,6 +13,7 @@ from qalens.explain.difference import AnswerChange, ReadingDiff
 from qalens.explain.edits import DropSentence, Edit, KeepSentence
 from qalens.explain.sentences import split_sentences
 from qalens.reading import FailedReading, Reading
+from qalens.records import read_only
 from qalens.spans import Answer
 from qalens.text import CharSpan
 
@@ -48,6 +49,7 @@ def edit_reading(reading: Reading, edit: Edit, read: ReadEdits) -> ReadingDiff:
     return outcome
 
 
+@read_only
 @dataclass(frozen=True, slots=True, eq=False)
 class EditOutcomes:
     """What K edits of one reading led to, as plain numbers; a row that could not be read is nan, with its reason kept.

@@ -23,6 +23,7 @@ from qalens.explain.targets import Target
 from qalens.explain.words import Word
 from qalens.model import BATCH_TOKENS, QAModel
 from qalens.reading import Reading
+from qalens.records import read_only
 
 SHARES = (0.01, 0.05, 0.1, 0.2, 0.5)
 _CURVE = np.linspace(0, 1, 21)
@@ -46,6 +47,7 @@ class Score:
     normalised: float
 
 
+@read_only
 @dataclass(frozen=True, slots=True, eq=False)
 class Faithfulness:
     """What happens to a target when the words that an attribution ranks first are masked, or all others.
@@ -131,19 +133,21 @@ def faithfulness(
     mask_id: int | None,
     random_rankings: int = 20,
     seed: int = 0,
+    batch_tokens: int | None = None,
 ) -> tuple[Faithfulness, ...]:
     """Test the rankings of several attributions of one target of one reading; they share what they are compared with.
 
     - `mask_id`: the id of the tokenizer's mask token
     - `random_rankings`: how many, drawn with `seed`, the z-scores come from
+    - `batch_tokens`: tokens of one batch; None suits the device
 
-    Raises `InputError` for a tokenizer without a mask token, for attributions of another reading or of different targets
-    or words, and where no word can be masked.
+    Raises `InputError` for a tokenizer without a mask token, for attributions of another reading, by other weights
+    than made it, or of different targets or words, and where no word can be masked.
     """
     mask_id = check_masking(mask_id, random_rankings, seed)
     _check(reading, attributions)
-    with explaining(model), torch.no_grad():
-        ground = _Ground(model, reading, attributions[0], mask_id)
+    with explaining(model, gradients=False):
+        ground = _Ground(model, reading, attributions[0], mask_id, batch_tokens)
         orders = [_order(a, ground.words) for a in attributions]
         reference = _reference(ground, random_rankings, seed)
         return tuple(
@@ -178,6 +182,11 @@ def _check(reading: Reading, attributions: Sequence[Attribution]) -> None:
             or not np.array_equal(reading.windows.tokens[w, : len(a.tokens)], a.tokens)
         ):
             raise InputError("The attribution is of another reading than the one it is to be tested on.")
+        if _fingerprint(a) != _fingerprint(reading):
+            raise InputError(
+                f"The attribution explains {a.model or 'no model that is known'}, whose weights are not those that made the "
+                "reading. Attribute this reading again, then test that attribution."
+            )
         if a.target != first.target or a.over != first.over:
             raise InputError(
                 f"All attributions have to explain the same target over the same words, but one explains "
@@ -185,10 +194,21 @@ def _check(reading: Reading, attributions: Sequence[Attribution]) -> None:
             )
 
 
+def _fingerprint(record: Attribution | Reading) -> str | None:
+    return None if record.source is None else record.source.fingerprint
+
+
 class _Ground:
     """The words of one window that may be masked, and the target with any set of them masked."""
 
-    def __init__(self, model: QAModel, reading: Reading, attribution: Attribution, mask_id: int):
+    def __init__(
+        self,
+        model: QAModel,
+        reading: Reading,
+        attribution: Attribution,
+        mask_id: int,
+        batch_tokens: int | None,
+    ):
         target = attribution.target
         self.target = target
         self.model = model
@@ -200,7 +220,9 @@ class _Ground:
         self._window = WindowInput(model, reading, target.window)
         self._function = TargetFunction(reading, target)
         self._mask_id = mask_id
-        self._batch = max(1, BATCH_TOKENS.get(model.device.type, 4096) // self._window.shape[0])
+        if batch_tokens is None:
+            batch_tokens = BATCH_TOKENS.get(model.device.type, 4096)
+        self._batch = max(1, batch_tokens // self._window.shape[0])
         T, n = self._window.shape[0], len(self.words)
         self._holds = np.zeros((n, T), bool)
         for k, word in enumerate(self.words):

@@ -18,12 +18,14 @@ from qalens.explain.masking import seen_characters
 from qalens.explain.trials import Chosen, Found, Goal, Trials, by_distance
 from qalens.explain.words import word_spans
 from qalens.reading import Reading
+from qalens.records import read_only
 from qalens.spans import SpanDistribution
 from qalens.text import CharSpan
 
 Flip = Literal["opposite", "other_answer", "any"]
 
 
+@read_only
 @dataclass(frozen=True, slots=True, eq=False)
 class SmallestFlip:
     """The fewest words whose masking flips what a reading decides; none where no flip was found.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import count
@@ -13,8 +13,8 @@ import torch
 from numpy.typing import NDArray
 
 from qalens.errors import InputError, ModelError
-from qalens.explain.blocks import BlockCalls, find_blocks, hidden, running, skipped, watched, with_hidden
-from qalens.explain.passes import TargetFunction
+from qalens.explain.blocks import BlockCalls, find_blocks, hidden, skipped, watched, with_hidden
+from qalens.explain.passes import TargetFunction, explaining
 from qalens.explain.targets import (
     Contrast,
     SpanLike,
@@ -25,6 +25,7 @@ from qalens.explain.targets import (
 )
 from qalens.model import BATCH_TOKENS, QAModel
 from qalens.reading import Reading
+from qalens.records import read_only
 
 Replacement = Literal["zero", "mean"]
 
@@ -39,6 +40,7 @@ class Head:
     change: float
 
 
+@read_only
 @dataclass(frozen=True, slots=True, eq=False)
 class HeadAblation:
     """A map of layers × heads: the target of an explanation where one head is taken out.
@@ -102,6 +104,7 @@ def ablate_heads(
     span: SpanLike | None = None,
     by: Replacement = "zero",
     batch_tokens: int | None = None,
+    watch: Callable[[int], None] | None = None,
 ) -> HeadAblation:
     """Take out one attention head at a time and see how the target changes.
 
@@ -111,6 +114,7 @@ def ablate_heads(
       window, which keeps what the head says of every token alike
     - `batch_tokens`: tokens of one batch; None takes what suits the device. One pass carries many heads, each in a row
       of its own, and begins at the first layer that it changes.
+    - `watch`: called before each batch with the number of heads that are done; what it raises ends the work
 
     Only the window of the target goes through the model; other windows are held as they were. Heads can stand in for
     each other, so the changes of single heads need not add up to that of all of them. In bfloat16 a change of less than
@@ -136,16 +140,17 @@ def ablate_heads(
     n_heads = _number_of_heads(model)
     if batch_tokens is None:
         batch_tokens = BATCH_TOKENS.get(model.device.type, 4096)
-    with running(model):
+    with explaining(model, gradients=False):
         whole = _whole_pass(model, blocks, reading, fixed.window, n_heads)
         number = TargetFunction(reading, fixed)
         value = float(number(*whole.scores))
         places = [(a, h) for a in range(len(whole.attentions)) for h in range(n_heads)]
         rows = max(1, batch_tokens // whole.length)
-        values = [
-            number(*_scores_without(model, blocks, whole, places[k : k + rows], n_heads, by))
-            for k in range(0, len(places), rows)
-        ]
+        values = []
+        for k in range(0, len(places), rows):
+            if watch is not None:
+                watch(k)
+            values.append(number(*_scores_without(model, blocks, whole, places[k : k + rows], n_heads, by)))
     table = torch.cat(values).cpu().numpy().reshape(-1, n_heads)
     _check_numbers(table)
     return HeadAblation(reading=reading, target=fixed, by=by, value=value, values=table)
@@ -228,7 +233,7 @@ def _whole_pass(
         found.append(_Attention(_projection(model, attention, inside, n, n_heads), len(calls.given) - 1))
         inside.clear()
 
-    with watched(model, blocks) as calls, ExitStack() as stack:
+    with model.alone(), watched(model, blocks) as calls, ExitStack() as stack:
         for attention in (part for block in dict.fromkeys(blocks) for part in _outermost_attentions(block)):
             for part in attention.modules():
                 if isinstance(part, torch.nn.Linear):
@@ -297,7 +302,7 @@ def _scores_without(
         rows = [(b, h) for b, (at, h) in enumerate(places) if at == a]
         return (_replaced(args[0], rows, n_heads, by), *args[1:]) if rows else None
 
-    with ExitStack() as stack:
+    with model.alone(), ExitStack() as stack:
         for projection in dict.fromkeys(a.projection for a in whole.attentions):
             stack.callback(projection.register_forward_pre_hook(without).remove)
         if begin:

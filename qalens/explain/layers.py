@@ -11,16 +11,19 @@ from numpy.typing import NDArray
 
 from qalens.decision import Decision, decide
 from qalens.errors import InputError, ModelError
-from qalens.explain.blocks import find_blocks, hidden, running, skipped, watched, with_hidden
+from qalens.explain.blocks import find_blocks, hidden, skipped, watched, with_hidden
+from qalens.explain.passes import explaining
 from qalens.explain.targets import check_source
 from qalens.model import BATCH_TOKENS, QAModel
 from qalens.reading import Reading
+from qalens.records import read_only
 from qalens.spans import SpanDistribution, SpanLogits, span_distribution
 
 # The hidden states of all layers are held for one batch; that makes up for their number.
 _SHARE_OF_BATCH = 4
 
 
+@read_only
 @dataclass(frozen=True, slots=True, eq=False)
 class LayerTrace:
     """How the answer of a reading comes about: what the head says after each layer. Layer 0 is the embeddings.
@@ -153,7 +156,7 @@ def layer_trace(model: QAModel, reading: Reading, *, batch_tokens: int | None = 
     blocks = find_blocks(model)
     if batch_tokens is None:
         batch_tokens = BATCH_TOKENS.get(model.device.type, 4096) // _SHARE_OF_BATCH
-    with running(model):
+    with explaining(model, gradients=False):
         start, end = _logits_by_layer(model, blocks, reading, batch_tokens)
     return _trace(reading, start, end)
 
@@ -184,13 +187,13 @@ def _batch_by_layer(
     model: QAModel, blocks: Sequence[torch.nn.Module], inputs: dict[str, torch.Tensor]
 ) -> list[tuple[torch.Tensor, torch.Tensor]]:
     """For every layer start and end logits (B, T): the model once more, with its blocks giving that layer's states."""
-    with watched(model, blocks) as calls:
+    with model.alone(), watched(model, blocks) as calls:
         own = model.scores(inputs)
     last = calls.gave[-1]
     by_layer = []
     # What a block is given, not what the one before it gave: DeBERTa has a convolution between the first two.
     for states in (*calls.given, hidden(last)):
-        with skipped(blocks, len(calls), with_hidden(last, states)):
+        with model.alone(), skipped(blocks, len(calls), with_hidden(last, states)):
             by_layer.append(model.scores(inputs))
     if not all(
         torch.allclose(a, b, rtol=1e-3, atol=1e-3, equal_nan=True)

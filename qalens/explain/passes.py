@@ -49,7 +49,7 @@ class WindowInput:
         def watch(name: str) -> Any:
             return lambda _, given, output: seen[name].append((given[0] if given else None, output.detach()))
 
-        with ExitStack() as stack, self.model.evaluating(), torch.no_grad():
+        with self.model.alone(), ExitStack() as stack, self.model.evaluating(), torch.no_grad():
             for name, table in self._tables.items():
                 stack.enter_context(hooked(table, watch(name)))
             self.model.scores(self._inputs)
@@ -81,7 +81,7 @@ class WindowInput:
         """Start and end logits (B, T) with embeddings (B, T, D) in the place of those parts, in their graph."""
         B = len(parts["word"])
         inputs = {name: ids.expand(B, -1) for name, ids in self._inputs.items()}
-        with ExitStack() as stack:
+        with self.model.alone(), ExitStack() as stack:
             for name, values in parts.items():
                 stack.enter_context(hooked(self._tables[name], self._exchange(name, values)))
             return self.model.scores(inputs)
@@ -164,10 +164,10 @@ def _exact(x: torch.Tensor) -> torch.Tensor:
 
 
 @contextmanager
-def explaining(model: QAModel) -> Iterator[None]:
-    """Passes of a model without dropout and, if need be, with gradients; what torch cannot do in them is a `ModelError`."""
+def explaining(model: QAModel, *, gradients: bool) -> Iterator[None]:
+    """Passes of a model without dropout, with or without gradients; what torch cannot do in them is a `ModelError`."""
     # Inside of somebody's inference mode there would be no gradients, whatever is asked for.
-    with model.evaluating(), torch.inference_mode(False):
+    with model.evaluating(), torch.inference_mode(not gradients):
         try:
             yield
         except (RuntimeError, IndexError) as error:

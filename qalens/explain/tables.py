@@ -128,6 +128,15 @@ def faithfulness_table(
     return FaithfulnessTable(tuple(rows), len(tested), tuple(failed))
 
 
+def table_of_outcomes(
+    outcomes: Sequence[tuple[Faithfulness, ...] | QalensError], *, names: Sequence[str], seed: int = 0
+) -> FaithfulnessTable:
+    """Rank methods by what testing them gave for each reading, or why one of them could not be tested there."""
+    tested = [found for found in outcomes if not isinstance(found, QalensError)]
+    failed = [(number, found) for number, found in enumerate(outcomes) if isinstance(found, QalensError)]
+    return faithfulness_table(tested, names=names, failed=failed, seed=seed)
+
+
 def _row(method: str, found: Sequence[Faithfulness], seed: int) -> MethodRow:
     def mean(values: Sequence[float]) -> Mean:
         return bootstrap_mean(values, seed=seed)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -155,16 +155,25 @@ def _score_row(name: str, score: Score) -> Html:
     cells = {
         "value": signed(score.value),
         "random": f"{signed(score.random_mean)} ± {score.random_sd:.2f}",
-        "z": _or_dash(score.z, 1),
-        "normalised": "–" if math.isnan(score.normalised) else f"{score.normalised:.2f}",
+        "z": _in_deviations(score.z),
+        "normalised": _normalised(score.normalised),
     }
     return element(
         "tr", element("td", name), *(element("td", value, data_label=label) for label, value in cells.items())
     )
 
 
-def _or_dash(x: float, digits: int = 2) -> str:
-    return "–" if math.isnan(x) else signed(x, digits)
+def _in_logits(x: float) -> str:
+    return "–" if math.isnan(x) else signed(x)
+
+
+def _in_deviations(x: float) -> str:
+    return "–" if math.isnan(x) else signed(x, 1)
+
+
+def _normalised(x: float) -> str:
+    """A number from 0 to 1, which is no change and so has no sign."""
+    return "–" if math.isnan(x) else f"{x:.2f}"
 
 
 def _caption() -> Html:
@@ -211,31 +220,35 @@ def _method_row(row: MethodRow) -> Html:
     cells = (
         (
             "comprehensiveness",
-            ("change", row.comprehensiveness, 2),
-            ("z", row.comprehensiveness_z, 1),
-            ("norm.", row.comprehensiveness_normalised, 2),
+            ("change", row.comprehensiveness, _in_logits),
+            ("z", row.comprehensiveness_z, _in_deviations),
+            ("norm.", row.comprehensiveness_normalised, _normalised),
         ),
         (
             "sufficiency",
-            ("change", row.sufficiency, 2),
-            ("z", row.sufficiency_z, 1),
-            ("norm.", row.sufficiency_normalised, 2),
+            ("change", row.sufficiency, _in_logits),
+            ("z", row.sufficiency_z, _in_deviations),
+            ("norm.", row.sufficiency_normalised, _normalised),
         ),
-        ("areas", ("deletion", row.deletion_area, 2), ("insertion", row.insertion_area, 2)),
+        (
+            "areas",
+            ("deletion", row.deletion_area, _in_logits),
+            ("insertion", row.insertion_area, _in_logits),
+        ),
     )
     return element("tr", name, *(_cell(label, means) for label, *means in cells))
 
 
-def _cell(label: str, means: Sequence[tuple[str, Mean, int]]) -> Html:
+def _cell(label: str, means: Sequence[tuple[str, Mean, Callable[[float], str]]]) -> Html:
     """Means with their intervals, one below the other."""
     lines = [
         element(
             "span",
             element("small", f"{name} "),
-            _or_dash(mean.value, digits),
-            element("small", f" [{_or_dash(mean.low, digits)}, {_or_dash(mean.high, digits)}]"),
+            said(mean.value),
+            element("small", f" [{said(mean.low)}, {said(mean.high)}]"),
         )
-        for name, mean, digits in means
+        for name, mean, said in means
     ]
     return element("td", *lines, data_label=label)
 

@@ -21,6 +21,7 @@ from matplotlib.ticker import MaxNLocator
 from qalens.reading import Reading
 from qalens.views import series, strokes
 from qalens.views.canvas import axes, check_choice, check_count, check_reading
+from qalens.views.evaluation_plots import comparison, reliability, risk_coverage, slices, thresholds
 from qalens.views.explained import (
     attribution,
     attribution_words,
@@ -37,6 +38,7 @@ from qalens.views.series import equation, number
 __all__ = [
     "attribution",
     "attribution_words",
+    "comparison",
     "difference",
     "edges",
     "faithfulness",
@@ -46,8 +48,12 @@ __all__ = [
     "no_answer",
     "overview",
     "ranked_spans",
+    "reliability",
+    "risk_coverage",
     "sentence_effects",
+    "slices",
     "span_map",
+    "thresholds",
     "windows",
 ]
 

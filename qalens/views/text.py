@@ -27,7 +27,7 @@ def reading_text(reading: Reading, *, k: int = 5, width: int = 88) -> str:
     threshold        0.00   the margin is not above it, so the best span is the answer
     """
     lines = [
-        f"question   {_cut(reading.question, width - 11)}",
+        f"question   {plain(reading.question, width - 11)}",
         f"answer     {_said(reading, width - 11)}",
         "",
     ]
@@ -43,15 +43,14 @@ def reading_text(reading: Reading, *, k: int = 5, width: int = 88) -> str:
 def _said(reading: Reading, width: int) -> str:
     if reading.answer is None:
         return f"no answer   P = {reading.no_answer_probability:.3f}"
-    return f"{_cut(reading.answer.text, width - 12)}   P = {reading.answer.probability:.3f}"
+    return f"{plain(reading.answer.text, width - 12)}   P = {reading.answer.probability:.3f}"
 
 
 def _row(reading: Reading, n: int, answer: Answer, column: int) -> str:
     start = reading.logits.start[answer.window, answer.tokens[0]]
     end = reading.logits.end[answer.window, answer.tokens[1]]
-    text = _cut(answer.text, column)
-    pad = " " * (column - _columns(text))
-    return f"{n:>3}  {text}{pad}  {answer.probability:5.3f}  {answer.score:6.2f}   {start:6.2f}   {end:6.2f}"
+    text = plain(answer.text, column, pad=True)
+    return f"{n:>3}  {text}  {answer.probability:5.3f}  {answer.score:6.2f}   {start:6.2f}   {end:6.2f}"
 
 
 def _decision(reading: Reading) -> list[str]:
@@ -71,6 +70,18 @@ def _decision(reading: Reading) -> list[str]:
         "in logits",
         f"threshold      {reading.decision.threshold:6.2f}   the margin is {taken}",
     ]
+
+
+def plain(text: str, width: int, *, pad: bool = False) -> str:
+    """A text on one line of at most `width` columns, shortened in its middle; with `pad` of exactly so many.
+
+    Control characters and direction marks become a visible stand-in.
+
+    >>> plain("the lamp\\n room of Ada", 14), plain("Ada", 5, pad=True)
+    ('the la…of Ada', 'Ada  ')
+    """
+    line = _cut(text, width)
+    return line + " " * (width - _columns(line)) if pad else line
 
 
 def _cut(text: str, width: int) -> str:

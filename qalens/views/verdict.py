@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from qalens.by_window import leakage
+from qalens.documents import DocumentsReading
 from qalens.reading import Reading
 from qalens.views.markup import Html, clip, element, logit, percent, probability
 from qalens.views.strips import per_cent
@@ -14,7 +15,7 @@ from qalens.views.strips import per_cent
 _LABEL_WIDTH = 300  # columns of an answer in the head
 
 
-def head_html(reading: Reading) -> Html:
+def head_html(reading: Reading | DocumentsReading) -> Html:
     """The question on the left, and on the right the answer with its probability, or no answer with that of none."""
     question = element("bdi", clip(reading.question, 1_000), class_="ql-question", dir="auto")
     if reading.answer is None:
@@ -70,7 +71,7 @@ def decision_sentence(reading: Reading) -> str:
     return f"{made} The answer stands until the threshold falls below {margin}."
 
 
-def threshold_line(reading: Reading) -> Html:
+def threshold_line(reading: Reading | DocumentsReading) -> Html:
     """Margins as a line: on the left of the threshold it answers, on the right it does not; the margin is a point."""
     margin, threshold = reading.margin, reading.decision.threshold
     low, high = _domain(margin, threshold)

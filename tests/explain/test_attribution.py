@@ -16,6 +16,7 @@ from qalens.errors import InputError
 from qalens.explain.attribution import Attribution, FailedAttribution, Trust, answer_share, rank_correlation
 from qalens.explain.targets import Contrast, resolve
 from qalens.explain.words import window_words
+from qalens.reading import Source
 from qalens.testing import planted_reading
 from qalens.windows import Role
 
@@ -51,7 +52,7 @@ def planted(**changes) -> Attribution:
         "parts": {"word": VALUES * 0.75, "position": VALUES * 0.25},
         "words": window_words(windows, 0),
         "trust": TRUST,
-        "model": "toy",
+        "source": Source("toy", "planted"),
     }
     return Attribution(**fields | changes)
 

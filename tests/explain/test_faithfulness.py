@@ -15,7 +15,8 @@ from linear import Linear, contributions, linear_reader
 from qalens.errors import InputError, ModelError
 from qalens.explain.attribution import FailedAttribution
 from qalens.explain.faithfulness import SHARES, Faithfulness, faithfulness
-from qalens.explain.methods import Options, attribute
+from qalens.explain.methods import attribute
+from qalens.explain.options import Options
 from qalens.explain.passes import TargetFunction
 from qalens.explain.targets import Contrast, resolve
 from qalens.reader import Reader
@@ -42,7 +43,7 @@ def linear():
 def explain(reader, reading, target="answer", method="input_x_gradient", **options):
     settled = resolve(reading, target)
     return attribute(
-        reader.model, reading, settled, Options(method, agreement=False, **options), mask_id=MASK
+        reader.model, reading, settled, Options(method, agreement=False, **options), pad_id=0, mask_id=MASK
     )
 
 

@@ -18,7 +18,8 @@ from torch import nn
 import qalens
 from qalens.errors import InputError, ModelError
 from qalens.explain.attribution import Attribution, rank_correlation
-from qalens.explain.methods import Options, attribute
+from qalens.explain.methods import attribute
+from qalens.explain.options import Options
 from qalens.explain.targets import Contrast, resolve
 from qalens.reader import Reader
 from qalens.testing import toy_model, toy_tokenizer
@@ -36,8 +37,8 @@ def explain(
     """An attribution by the function underneath `Reader.attribute`, without the agreement unless it is asked for."""
     options = {"agreement": False} | options
     settled = resolve(reading, target, span=span)
-    mask_id = reader.tokenizer.mask_token_id
-    return attribute(reader.model, reading, settled, Options(method, **options), mask_id=mask_id)
+    ids = {"pad_id": reader.tokenizer.pad_token_id, "mask_id": reader.tokenizer.mask_token_id}
+    return attribute(reader.model, reading, settled, Options(method, **options), **ids)
 
 
 def own_options(method: str) -> dict:

@@ -336,7 +336,7 @@ def test_what_torch_cannot_do_is_a_model_error(fault):
     qa = QAModel(toy_model().train(), name="toy")
 
     def run() -> None:
-        with explaining(qa):
+        with explaining(qa, gradients=True):
             assert not qa.module.training
             raise fault
 
@@ -346,12 +346,12 @@ def test_what_torch_cannot_do_is_a_model_error(fault):
 
 
 def test_other_faults_come_through_as_they_are():
-    with pytest.raises(KeyError, match="left"), explaining(QAModel(toy_model())):
+    with pytest.raises(KeyError, match="left"), explaining(QAModel(toy_model()), gradients=True):
         raise KeyError("left")
 
 
 def test_gradients_flow_inside_of_somebodys_inference_mode():
-    with torch.inference_mode(), explaining(QAModel(toy_model())):
+    with torch.inference_mode(), explaining(QAModel(toy_model()), gradients=True):
         assert torch.ones(1, requires_grad=True).sum().requires_grad
 
 

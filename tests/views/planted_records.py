@@ -16,7 +16,7 @@ from qalens.explain.layers import LayerTrace
 from qalens.explain.tables import FaithfulnessTable, Mean, MethodRow
 from qalens.explain.targets import Contrast, resolve
 from qalens.explain.words import window_words
-from qalens.reading import FailedReading
+from qalens.reading import FailedReading, Source
 from qalens.spans import SpanLogits, span_distribution
 from qalens.testing import planted_reading
 from qalens.windows import Role
@@ -66,7 +66,7 @@ def attribution_of(reading, target="answer", *, values=None, split=False, **chan
         "parts": {"word": values.copy()},
         "words": window_words(reading.windows, w),
         "trust": trust(),
-        "model": "toy",
+        "source": Source("toy", "planted"),
     }
     return Attribution(**{**plain, **shares, **changes})
 

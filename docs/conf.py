@@ -1,0 +1,67 @@
+"""The site, built by `sphinx-build -W docs docs/_build/html`: offline, and nothing in it asks for another machine."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE / "extensions"))
+import qalens  # noqa: E402
+
+project = "qalens"
+author = "The qalens authors"
+copyright = "The qalens authors, Apache-2.0"
+version = release = qalens.__version__
+language = "en"
+
+extensions = ["myst_nb", "sphinx.ext.autodoc", "docstrings", "mathml"]
+exclude_patterns = ["_build", "extensions", "**/README.md"]
+myst_enable_extensions = ["amsmath", "colon_fence", "deflist", "dollarmath"]
+myst_heading_anchors = 3
+# The notebooks are committed with their outputs, and tests execute them; here they are only shown.
+nb_execution_mode = "off"
+nb_merge_streams = True
+# A live view carries its own still twin, a page in a frame that works without a kernel; so no widget manager is loaded,
+# which would come from another machine.
+nb_ipywidgets_js = {}
+nb_mime_priority_overrides = [("html", "text/html", 0)]
+
+autodoc_member_order = "bysource"
+autodoc_typehints = "signature"
+autodoc_typehints_format = "short"
+add_module_names = False
+python_use_unqualified_type_names = True
+
+html_theme = "pydata_sphinx_theme"
+html_title = "qalens"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
+html_math_renderer = "mathml"
+html_show_sourcelink = False
+html_copy_source = False
+html_theme_options = {
+    "logo": {"text": "qalens"},
+    "navbar_align": "left",
+    "navbar_end": ["theme-switcher"],
+    "navigation_with_keys": False,
+    "header_links_before_dropdown": 6,
+    "show_toc_level": 2,
+    "secondary_sidebar_items": ["page-toc"],
+    "footer_start": ["copyright"],
+    "footer_end": [],
+    "pygments_light_style": "a11y-high-contrast-light",
+    "pygments_dark_style": "a11y-high-contrast-dark",
+}
+
+
+def lay_in_notebooks(*_: object) -> None:
+    """Copy the notebooks beside the pages, since Sphinx reads one folder."""
+    folder = HERE / "tutorials"
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(HERE.parent / "notebooks", folder, ignore=shutil.ignore_patterns(".*"))
+
+
+def setup(app) -> None:
+    app.connect("config-inited", lay_in_notebooks)

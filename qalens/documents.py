@@ -1,0 +1,407 @@
+"""Many documents read for one question: one distribution over the spans of all of them and no answer.
+
+With the spans c of document d at their scores z(d, c) and one null score n for the whole collection,
+Z = exp(n) + Σ_d Σ_c exp(z(d, c)); P(d, c) = exp(z(d, c)) / Z and P(∅) = exp(n) / Z. It is what `spans` does for the
+windows of one text: a document more is some windows more. Spans of different documents are never merged, since they
+are different places, even where their texts are the same.
+
+n is by default the smallest null score of all windows of all documents, so the collection holds an answer where one
+window of one document is sure that it does. "mean" and "max" ask more of the others.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qalens.decision import Decision, check_threshold
+from qalens.errors import InputError, ModelError
+from qalens.provenance import Document, DocumentAnswer, as_document
+from qalens.reading import FailedReading, Reading
+from qalens.records import read_only
+from qalens.spans import DEFAULT_MAX_ANSWER_LENGTH, Answer, NullRule, SpanDistribution, check_span_options
+from qalens.text import Example, check_text
+
+_RULES = {"min": np.min, "mean": np.mean, "max": np.max}
+ReadMany = Callable[..., Iterable[Reading | FailedReading]]
+
+
+@read_only
+@dataclass(frozen=True, slots=True, eq=False)
+class DocumentsReading:
+    """How a model read D documents for one question: one distribution over all their spans and no-answer, and a decision.
+
+    - `question`, `documents` (D)
+    - `readings` (D): the reading of each document, with its own distribution; a `FailedReading` where it could not be read
+    - `null`: the rule by which the null scores of all windows of all documents became `null_score`
+    - `log_mass` (D,): log Σ exp(score) over the spans of each document, -inf where it has none
+    - `log_normalizer`: log Z, shared by all documents
+    - `decision`: the best span of all documents, or no answer
+
+    Made by `join_readings`, which `Reader.read_documents` calls. Needs no model any more.
+
+    >>> from qalens.testing import planted_reading
+    >>> texts = "Tobias slept.", "Ada kept the lamp."
+    >>> readings = [planted_reading("Who?", text, answer=a) for text, a in zip(texts, (None, "Ada"), strict=True)]
+    >>> reading = join_readings("Who?", [Document(text) for text in texts], readings)
+    >>> reading.answer.text, reading.answer.document
+    ('Ada', 1)
+    """
+
+    question: str
+    documents: tuple[Document, ...]
+    readings: tuple[Reading | FailedReading, ...]
+    null: NullRule
+    null_score: float
+    log_mass: NDArray[np.float64]
+    log_normalizer: float
+    decision: Decision
+
+    def __post_init__(self) -> None:
+        D = len(self.documents)
+        if len(self.readings) != D or self.log_mass.shape != (D,):
+            raise InputError(
+                f"{D} documents cannot have {len(self.readings)} readings and a log_mass of shape {self.log_mass.shape}."
+            )
+        self.log_mass.flags.writeable = False
+
+    def __len__(self) -> int:
+        """D, the number of documents."""
+        return len(self.documents)
+
+    @property
+    def answer(self) -> DocumentAnswer | None:
+        """The answer with its document, or None where the model abstains."""
+        taken = self.decision.answer
+        return taken if isinstance(taken, DocumentAnswer) else None
+
+    @property
+    def no_answer_probability(self) -> float:
+        """P(∅), the probability that no document holds an answer."""
+        return math.exp(self.null_score - self.log_normalizer)
+
+    @property
+    def margin(self) -> float:
+        """Null score of the collection minus the score of the best span of all documents, in logits."""
+        return self.decision.margin
+
+    @property
+    def error(self) -> None:
+        """None: something was read; what could not be is in `failed`."""
+        return None
+
+    @property
+    def failed(self) -> tuple[tuple[int, FailedReading], ...]:
+        """The documents that could not be read: their numbers, and what stands in place of a reading."""
+        return tuple((d, one) for d, one in enumerate(self.readings) if isinstance(one, FailedReading))
+
+    @property
+    def best_reading(self) -> Reading:
+        """The reading of the document with the best span, for everything that shows or explains one text.
+
+        Its probabilities are those of the document alone. Where no document has a span, the first that was read.
+        """
+        best = self.decision.best
+        if isinstance(best, DocumentAnswer):
+            found = self.readings[best.document]
+            if isinstance(found, Reading):
+                return found
+        return next(one for one in self.readings if isinstance(one, Reading))
+
+    @property
+    def document_probabilities(self) -> NDArray[np.float64]:
+        """(D,): the probability that the answer stands in each document; with P(∅) they sum to 1.
+
+        A document that could not be read has 0.
+        """
+        return np.exp(self.log_mass - self.log_normalizer)
+
+    def probabilities(self, document: int) -> NDArray[np.float64]:
+        """(S,): P(span) of the spans of one document, as in `readings[document].spans`, with the shared normaliser."""
+        reading = self.readings[document]
+        if isinstance(reading, FailedReading):
+            return np.zeros(0)
+        return np.exp(reading.spans.score - self.log_normalizer)
+
+    def top(self, k: int = 5) -> tuple[DocumentAnswer, ...]:
+        """The `k` best spans of all documents, best first; fewer where there are fewer.
+
+        Equal scores: the earlier document, then the earlier span, then the shorter.
+
+        >>> from qalens.testing import planted_reading
+        >>> text = "Ada kept the lamp."
+        >>> reading = join_readings("Who?", [Document(text)], [planted_reading("Who?", text, answer="Ada")])
+        >>> [answer.text for answer in reading.top(1)]
+        ['Ada']
+        """
+        if isinstance(k, bool) or not isinstance(k, int) or k < 0:
+            raise InputError(f"top needs a number of spans from 0 on, but got {k!r}.")
+        found = [
+            (d, answer)
+            for d in _most_promising(self.readings, k)
+            for answer in _spans_of(self.readings[d]).top(k)
+        ]
+        found.sort(key=lambda one: (-one[1].score, one[0]))
+        return tuple(self._placed(d, answer) for d, answer in found[:k])
+
+    def at(self, document: int, s: int) -> DocumentAnswer:
+        """The span number `s` of a document as an answer in the one distribution."""
+        return self._placed(document, _spans_of(self.readings[document]).at(s))
+
+    def _placed(self, d: int, answer: Answer) -> DocumentAnswer:
+        return _placed(answer, d, self.documents[d], self.log_normalizer)
+
+    def with_threshold(self, threshold: float) -> DocumentsReading:
+        """The same reading decided at another no-answer threshold, in logits; the readings of the documents stay."""
+        best = self.decision.best
+        return replace(self, decision=_decide(best, self.null_score, threshold))
+
+    def to_dict(self, k: int = 5) -> dict[str, Any]:
+        """The decision, the `k` best spans and what failed as plain numbers and strings, ready for JSON.
+
+        `meta` is left out, since it may hold anything; infinite numbers are None.
+        """
+        p = self.document_probabilities
+        return {
+            "question": self.question,
+            "answer": None if self.answer is None else _answer_dict(self.answer),
+            "no_answer_probability": self.no_answer_probability,
+            "margin": _finite(self.margin),
+            "threshold": _finite(self.decision.threshold),
+            "null_score": _finite(self.null_score),
+            "spans": [_answer_dict(answer) for answer in self.top(k)],
+            "documents": [
+                {
+                    "id": None if one.id is None else str(one.id),
+                    "probability": float(p[d]),
+                    "retrieval_score": one.score,
+                    "error": None if self.readings[d].error is None else str(self.readings[d].error),
+                }
+                for d, one in enumerate(self.documents)
+            ],
+        }
+
+    def _repr_html_(self) -> str:
+        # Views stand on top of records; a record only knows its picture when a notebook asks for it.
+        from qalens.views.documents import documents_html
+
+        return documents_html(self)
+
+    def __repr__(self) -> str:
+        if self.answer is None:
+            said = f"no answer, P(no answer) = {self.no_answer_probability:.3f}"
+        else:
+            said = (
+                f"{self.answer.text!r} in document {self.answer.document}, P = {self.answer.probability:.3f}"
+            )
+        return f"DocumentsReading({self.question!r}, {len(self)} documents: {said})"
+
+
+def read_documents(
+    read_many: ReadMany,
+    question: str,
+    documents: Iterable[Any],
+    *,
+    null: NullRule = "min",
+    threshold: float = 0.0,
+    max_characters: int | None = None,
+    progress: bool | None = None,
+) -> DocumentsReading:
+    """Read many documents for one question; see `Reader.read_documents`, which hands itself in as `read_many`.
+
+    `max_characters` is what all documents together may have; None sets no limit. Raises `InputError` before anything is
+    read for a question that cannot be read, options that cannot work, no document at all, or too much text; and after
+    it where not one of the documents could be read.
+    """
+    check_span_options(DEFAULT_MAX_ANSWER_LENGTH, null)
+    check_threshold(threshold)
+    taken, readings = read_each(
+        read_many, question, documents, max_characters=max_characters, progress=progress
+    )
+    return join_readings(question, taken, readings, null=null, threshold=threshold)
+
+
+def read_each(
+    read_many: ReadMany,
+    question: str,
+    documents: Iterable[Any],
+    *,
+    max_characters: int | None = None,
+    progress: bool | None = None,
+) -> tuple[tuple[Document, ...], tuple[Reading | FailedReading, ...]]:
+    """The documents in one form, and the reading of each or why there is none; options and errors as `read_documents`."""
+    check_text(question, "question")
+    given = _as_list(documents)
+    taken = [_taken(item, d) for d, item in enumerate(given)]
+    _check_size(taken, max_characters)
+    readable = [Example(question, one.text, _id(one)) for one in taken if isinstance(one, Document)]
+    readings = iter(read_many(readable, progress=progress))
+    return (
+        tuple(one if isinstance(one, Document) else _unread(one) for one in taken),
+        tuple(next(readings) if isinstance(one, Document) else one for one in taken),
+    )
+
+
+def _as_list(documents: Iterable[Any]) -> list[Any]:
+    if isinstance(documents, str | bytes | Mapping | Document) or not isinstance(documents, Iterable):
+        raise InputError(
+            "documents has to be a list of documents, but is one "
+            f"{type(documents).__name__}: {documents!r:.80}. Put it into a list: [document]."
+        )
+    given = list(documents)
+    if not given:
+        raise InputError("There is no document to read; documents is empty.")
+    return given
+
+
+def _taken(item: Any, d: int) -> Document | FailedReading:
+    """A document that can be handed to the reader, or why it cannot."""
+    try:
+        document = as_document(item)
+        if document.text is None:
+            name = "" if document.id is None else f" (id {document.id!r:.80})"
+            raise InputError(f"Document {d}{name} has no text: its content is None.")
+    except InputError as error:
+        return FailedReading(item, error)
+    return document
+
+
+def _unread(failed: FailedReading) -> Document:
+    """What is known of a document that could not even be handed to the reader."""
+    try:
+        return as_document(failed.given)
+    except InputError:
+        return Document(None)
+
+
+def _check_size(taken: Iterable[Document | FailedReading], most: int | None) -> None:
+    total = sum(len(one.text) for one in taken if isinstance(one, Document) and isinstance(one.text, str))
+    if most is not None and total > most:
+        raise InputError(
+            f"The documents have {total:,} characters together, and reading at most {most:,} at once fits into memory. "
+            "Put them into an index and ask that (qalens.retrieval.Index, reader.ask), or raise max_memory."
+        )
+
+
+def _id(document: Document) -> str | None:
+    return None if document.id is None else str(document.id)
+
+
+def join_readings(
+    question: str,
+    documents: Iterable[Document],
+    readings: Iterable[Reading | FailedReading],
+    *,
+    null: NullRule = "min",
+    threshold: float = 0.0,
+) -> DocumentsReading:
+    """Put the readings of several documents for one question into one distribution, and decide.
+
+    - `null`: which null score counts for the collection: the smallest, the mean or the largest of all windows of all
+      documents
+    - `threshold`: no answer where null score − best score of all documents is above it, in logits
+
+    With a single document this is the distribution of its own reading. Raises `InputError` where no reading was made, with
+    the first reason, `ModelError` where every score is minus infinity.
+    """
+    check_span_options(DEFAULT_MAX_ANSWER_LENGTH, null)
+    documents, readings = tuple(documents), tuple(readings)
+    made = [one for one in readings if isinstance(one, Reading)]
+    if not made:
+        why = next((f" The first of them: {one.error}" for one in readings if one.error is not None), "")
+        raise InputError(f"None of the {len(documents)} documents could be read.{why}")
+    null_score = float(_RULES[null](np.concatenate([one.spans.null_scores for one in made])))
+    log_mass = np.array([_log_mass(one) for one in readings])
+    log_normalizer = float(np.logaddexp(null_score, np.logaddexp.reduce(log_mass)))
+    if log_normalizer == -math.inf:
+        raise ModelError(
+            "Every span of every document and the null score are minus infinity; nothing is left to choose."
+        )
+    best = _best(readings)
+    placed = None
+    if best is not None:
+        d, answer = best
+        placed = _placed(answer, d, documents[d], log_normalizer)
+    return DocumentsReading(
+        question=question,
+        documents=documents,
+        readings=readings,
+        null=null,
+        null_score=null_score,
+        log_mass=log_mass,
+        log_normalizer=log_normalizer,
+        decision=_decide(placed, null_score, threshold),
+    )
+
+
+def _log_mass(reading: Reading | FailedReading) -> float:
+    if isinstance(reading, FailedReading) or not len(reading.spans):
+        return -math.inf
+    score = reading.spans.score
+    top = float(score.max())
+    return top if math.isinf(top) else top + math.log(float(np.exp(score - top).sum()))
+
+
+def _spans_of(reading: Reading | FailedReading) -> SpanDistribution:
+    if isinstance(reading, FailedReading):
+        raise InputError(f"The document could not be read, so it has no spans: {reading.error}")
+    return reading.spans
+
+
+def _with_spans(readings: Iterable[Reading | FailedReading]) -> Iterator[tuple[int, Reading]]:
+    return ((d, one) for d, one in enumerate(readings) if isinstance(one, Reading) and len(one.spans))
+
+
+def _most_promising(readings: Iterable[Reading | FailedReading], k: int) -> list[int]:
+    """The `k` documents with the best single spans: no other can hold one of the `k` best of all."""
+    ranked = sorted((-float(one.spans.score.max()), d) for d, one in _with_spans(readings))
+    return [d for _, d in ranked[:k]]
+
+
+def _best(readings: tuple[Reading | FailedReading, ...]) -> tuple[int, Answer] | None:
+    for d in _most_promising(readings, 1):
+        return d, _spans_of(readings[d]).top(1)[0]
+    return None
+
+
+def _placed(answer: Answer, d: int, document: Document, log_normalizer: float) -> DocumentAnswer:
+    return DocumentAnswer(
+        text=answer.text,
+        span=answer.span,
+        score=answer.score,
+        probability=math.exp(answer.score - log_normalizer),
+        window=answer.window,
+        tokens=answer.tokens,
+        document=d,
+        source=document,
+    )
+
+
+def _decide(best: Answer | None, null_score: float, threshold: float) -> Decision:
+    """The rule of `decision.decide`, for a best span that was found over several documents."""
+    check_threshold(threshold)
+    margin = math.inf if best is None else null_score - best.score
+    taken = best if margin <= threshold and threshold > -math.inf else None
+    return Decision(answer=taken, best=best, margin=margin, threshold=float(threshold))
+
+
+def _answer_dict(answer: DocumentAnswer) -> dict[str, Any]:
+    return {
+        "text": answer.text,
+        "start": answer.span.start,
+        "end": answer.span.end,
+        "probability": answer.probability,
+        "score": answer.score,
+        "document": answer.document,
+        "id": None if answer.id is None else str(answer.id),
+        "window": answer.window,
+    }
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None

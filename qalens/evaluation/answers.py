@@ -1,0 +1,65 @@
+"""Two answers compared as texts: exact match and F1, by the published rules of SQuAD."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+from qalens.spans import normalize_answer
+
+
+def exact_match(gold: str, predicted: str) -> int:
+    """1 where two answers are equal without case, ASCII punctuation, articles and extra blanks, else 0.
+
+    No answer is the empty string here, as in the SQuAD 2.0 files.
+
+    >>> exact_match("The lamp room.", "lamp room"), exact_match("", "lamp")
+    (1, 0)
+    """
+    return int(normalize_answer(gold) == normalize_answer(predicted))
+
+
+def f1(gold: str, predicted: str) -> float:
+    """The harmonic mean of precision and recall over the words of two answers, normalised as in `exact_match`.
+
+    Where either of them is empty it is 1 if both are, else 0.
+
+    >>> f1("the upper lamp room", "lamp room")
+    0.8
+    """
+    gold_words, words = normalize_answer(gold).split(), normalize_answer(predicted).split()
+    if not gold_words or not words:
+        return float(gold_words == words)
+    same = sum((Counter(gold_words) & Counter(words)).values())
+    if not same:
+        return 0.0
+    # By way of precision and recall, as the published figures are rounded.
+    precision, recall = same / len(words), same / len(gold_words)
+    return 2 * precision * recall / (precision + recall)
+
+
+def accepted(texts: Iterable[str]) -> list[str]:
+    """The gold answers that say something; [""] where there is none, as the SQuAD 2.0 rules have it.
+
+    >>> accepted(["the", "the lamp"]), accepted(["the"])
+    (['the lamp'], [''])
+    """
+    return [text for text in texts if normalize_answer(text)] or [""]
+
+
+def best_exact(golds: Iterable[str], predicted: str) -> int:
+    """The best exact match of an answer with any of the accepted ones.
+
+    >>> best_exact(["Ada", "Ada Marlow"], "ada marlow")
+    1
+    """
+    return max(exact_match(gold, predicted) for gold in accepted(golds))
+
+
+def best_f1(golds: Iterable[str], predicted: str) -> float:
+    """The best F1 of an answer with any of the accepted ones.
+
+    >>> best_f1(["Ada", "Ada Marlow"], "marlow")
+    0.6666666666666666
+    """
+    return max(f1(gold, predicted) for gold in accepted(golds))

@@ -1,0 +1,143 @@
+"""JSON read piece by piece, so that a file of any size takes the memory of its largest piece."""
+
+from __future__ import annotations
+
+import codecs
+import json
+from collections.abc import Iterator
+from typing import Any, BinaryIO, NamedTuple
+
+from qalens.errors import InputError
+
+_BLANKS = " \t\n\r"
+_FIRST_READ = 1 << 18
+_DECODER = json.JSONDecoder()
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+
+class Located(NamedTuple):
+    """A JSON value, and the bytes `[offset, offset + length)` of the file that it was written in."""
+
+    value: Any
+    offset: int
+    length: int
+
+
+class JsonStream:
+    """Walks through the JSON of a binary file: objects and arrays member by member, everything else at once.
+
+    `name` is what messages call the file. Bytes that are no UTF-8 become lone surrogates, so that they spoil the text
+    that they stand in and nothing else. Raises `InputError` at the first place that is no JSON.
+
+    >>> import io
+    >>> stream = JsonStream(io.BytesIO(b'{"version": 2, "data": [10, 20]}'), "a file")
+    >>> for key in stream.members():
+    ...     print(key, [stream.value().value for _ in stream.elements()] if key == "data" else stream.value().value)
+    version 2
+    data [10, 20]
+    """
+
+    def __init__(self, file: BinaryIO, name: str):
+        self._file, self._name = file, name
+        self._decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
+        self._text, self._at, self._ended = "", 0, False
+        # A character of the text, and how many bytes of the file come before it.
+        self._mark, self._mark_bytes = 0, 0
+        if file.read(3) == BYTE_ORDER_MARK:
+            self._mark_bytes = 3
+        else:
+            file.seek(0)
+
+    def peek(self) -> str:
+        """The next character that is no blank, not yet taken; "" at the end of the file."""
+        while True:
+            while self._at < len(self._text) and self._text[self._at] in _BLANKS:
+                self._at += 1
+            if self._at < len(self._text) or not self._more(_FIRST_READ):
+                return self._text[self._at : self._at + 1]
+
+    def members(self) -> Iterator[str]:
+        """The keys of the object that comes next; take the value of each before asking for the next key."""
+        self._expect("{")
+        while self.peek() != "}":
+            key = self.value().value
+            if not isinstance(key, str):
+                raise self._fault("a key in quotes")
+            self._expect(":")
+            yield key
+            if self.peek() != "}":
+                self._expect(",")
+        self._at += 1
+
+    def elements(self) -> Iterator[None]:
+        """One turn for each element of the array that comes next; take the element before asking for the next."""
+        self._expect("[")
+        while self.peek() != "]":
+            yield
+            if self.peek() != "]":
+                self._expect(",")
+        self._at += 1
+
+    def value(self) -> Located:
+        """The value that comes next, whole, and where it stands."""
+        if not self.peek():
+            raise self._fault("a value")
+        size = _FIRST_READ
+        while True:
+            try:
+                value, end = _DECODER.raw_decode(self._text, self._at)
+            except json.JSONDecodeError as error:
+                if not (self._is_cut(error) and self._more(size)):
+                    raise self._fault(error.msg) from error
+            except RecursionError as error:
+                raise self._fault("fewer values inside each other") from error
+            else:
+                # A number at the end of what was read may go on behind it.
+                if end < len(self._text) or not self._more(size):
+                    break
+            size *= 2
+        offset = self._bytes_before(self._at)
+        self._at = end
+        return Located(value, offset, self._bytes_before(end) - offset)
+
+    def end(self) -> None:
+        """Make sure that nothing follows."""
+        if self.peek():
+            raise self._fault("nothing more")
+
+    def _expect(self, character: str) -> None:
+        if self.peek() != character:
+            raise self._fault(f"{character!r}")
+        self._at += 1
+
+    def _is_cut(self, error: json.JSONDecodeError) -> bool:
+        """Whether a value may be wrong only because its end was not read yet."""
+        # The longest piece that makes sense only as a whole: a pair of \\uXXXX escapes.
+        return error.msg.startswith("Unterminated string") or error.pos >= len(self._text) - 12
+
+    def _more(self, size: int) -> bool:
+        if self._ended:
+            return False
+        self._bytes_before(self._at)
+        self._text, self._at, self._mark = self._text[self._at :], 0, 0
+        data = self._file.read(size)
+        self._ended = not data
+        self._text += self._decoder.decode(data, final=self._ended)
+        return True
+
+    def _bytes_before(self, at: int) -> int:
+        """How many bytes of the file come before a character of the text; moves the mark there."""
+        passed = self._text[self._mark : at]
+        self._mark, self._mark_bytes = at, self._mark_bytes + _bytes(passed)
+        return self._mark_bytes
+
+    def _fault(self, expected: str) -> InputError:
+        place = self._bytes_before(self._at)
+        found = self._text[self._at : self._at + 20] if self.peek() else "the end of the file"
+        return InputError(
+            f"{self._name} is no whole JSON: at byte {place:,} expected {expected}, but found {found!r}."
+        )
+
+
+def _bytes(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode("utf-8", "surrogateescape"))

@@ -1,0 +1,382 @@
+"""One row for each question of a data set: all that figures, curves, calibration and reports are made of.
+
+A row is made from an example and its reading, and then stands alone: no text, window or logit has to be kept. It goes to
+JSON and back without loss.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from hashlib import blake2b
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qalens.errors import InputError
+from qalens.evaluation.answers import best_exact, best_f1
+from qalens.reading import FailedReading, Reading
+from qalens.spans import Answer
+from qalens.text import CharSpan, Example
+
+Outcome = Literal[
+    "right span", "wrong edges", "wrong span", "false answer", "false no-answer", "right no-answer"
+]
+OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
+# Where a row knows the mass of all spans: T = 2^(k/2), from 1/8 to 8. In between calibration interpolates.
+TEMPERATURES: tuple[float, ...] = tuple(2.0 ** (k / 2) for k in range(-6, 7))
+_QUESTION_WORDS = {"whom": "who", "whose": "who", "who's": "who", "what's": "what", "where's": "where"} | {
+    word: word for word in ("what", "which", "who", "when", "where", "why", "how")
+}
+_WORD = re.compile(r"[^\W\d_]+(?:['’]s\b)?")
+
+
+@dataclass(frozen=True, slots=True)
+class TextSpan:
+    """A piece of a text: what it says, and its characters `[start, end)`."""
+
+    text: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class ExampleRow:
+    """One question: what is known, what the model said, how sure it was, and how good that is.
+
+    What was asked:
+
+    - `id`, `question`, `title` (None where the data has none), `text_id`: letters that tell the text from others
+    - `golds`: the accepted answers; empty for an unanswerable question, None where nothing is known
+    - `cause`: why there is no answer, where the data says so
+    - `question_word` ("what", "how many", … or "other"), `text_length` in characters, `answer_length` in words (that of
+      the shortest gold answer, None without one), `windows`
+
+    What the model said; None where it could not read:
+
+    - `answer`: None also where it abstains; `best`: the best span, whether taken or not
+    - `score`, `null_score`, `margin`, `threshold`, in logits
+    - `probability` P(best), `no_answer_probability` P(∅), `given_answer` P(best | an answer), `cluster_probability` (of
+      all spans that overlap the best), `entropy` in bits
+    - `product`, `null_product`: the classic p(start) · p(end) of the best span and of the null token
+    - `gold_scores`: scores of those gold answers that the model could have said
+    - `masses`, `cluster_masses`: log Σ exp((score − best score) / T) over all spans, and over those that overlap the
+      best, for each T of `TEMPERATURES`, in six digits; empty without a span
+
+    How good it is; None where no gold answer is known:
+
+    - `exact`, `f1`: of the decision; `best_exact`, `best_f1`: of the best span. A failed reading counts as no answer.
+    - `outcome`: one of `OUTCOMES`; "wrong edges" overlaps a gold answer, "wrong span" does not. None where it failed.
+    - `error`: why the text could not be read or the gold answer not be used, else None
+    """
+
+    id: str | None
+    question: str
+    title: str | None
+    text_id: str
+    golds: tuple[TextSpan, ...] | None
+    cause: str | None
+    question_word: str
+    text_length: int
+    answer_length: int | None
+    windows: int | None
+    answer: TextSpan | None
+    best: TextSpan | None
+    score: float | None
+    null_score: float | None
+    margin: float | None
+    threshold: float | None
+    probability: float | None
+    no_answer_probability: float | None
+    given_answer: float | None
+    cluster_probability: float | None
+    product: float | None
+    null_product: float | None
+    entropy: float | None
+    gold_scores: tuple[float, ...]
+    masses: tuple[float, ...]
+    cluster_masses: tuple[float, ...]
+    exact: float | None
+    f1: float | None
+    best_exact: float | None
+    best_f1: float | None
+    outcome: Outcome | None
+    error: str | None
+
+    @property
+    def answerable(self) -> bool | None:
+        """Whether there is a gold answer; None where nothing is known."""
+        return None if self.golds is None else bool(self.golds)
+
+    @property
+    def failed(self) -> bool:
+        """Whether the text could not be read."""
+        return self.margin is None
+
+    @property
+    def gold_texts(self) -> tuple[str, ...]:
+        """The accepted answers as texts."""
+        return () if self.golds is None else tuple(gold.text for gold in self.golds)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The row as plain numbers, strings and lists; `from_dict` gives the same row again.
+
+        An infinite number is written as "inf" or "-inf", since JSON has none.
+
+        >>> from qalens.testing import planted_reading
+        >>> reading = planted_reading("Who kept the lamp?", "Ada kept the lamp.", answer="Ada")
+        >>> row = example_row(reading.example, reading)
+        >>> ExampleRow.from_dict(row.to_dict()) == row
+        True
+        """
+        return {name: _plain(value) for name, value in asdict(self).items()}
+
+    @classmethod
+    def from_dict(cls, given: Mapping[str, Any]) -> ExampleRow:
+        """The row that `to_dict` wrote; an `InputError` for anything else."""
+        names = {f.name for f in fields(cls)}
+        if not isinstance(given, Mapping) or set(given) != names:
+            odd = sorted(names ^ set(given)) if isinstance(given, Mapping) else [repr(given)[:80]]
+            raise InputError(f"This is no row of an evaluation: missing or unknown are {', '.join(odd)}.")
+        try:
+            return cls(**{name: _restored(name, value) for name, value in given.items()})
+        except (TypeError, ValueError, KeyError) as error:
+            raise InputError(f"This is no row of an evaluation ({type(error).__name__}: {error}).") from error
+
+
+def example_row(
+    example: Any, reading: Reading | FailedReading, *, title: str | None = None, cause: str | None = None
+) -> ExampleRow:
+    """Put an example and its reading into one row.
+
+    - `example`: the `Example`; of anything else (what a `FailedReading` was given) only the reason is kept
+    - `title`: the article, `cause`: why there is no answer, where the data has them
+
+    A gold answer that reaches past the text leaves the row unscored, with the reason in `error`; nothing is raised.
+
+    >>> from qalens.testing import planted_reading
+    >>> reading = planted_reading("Who kept the lamp?", "Ada kept the lamp.", answer="Ada")
+    >>> row = example_row(Example("Who kept the lamp?", "Ada kept the lamp.", gold=(CharSpan(0, 3),)), reading)
+    >>> row.outcome, row.exact, row.question_word
+    ('right span', 1.0, 'who')
+    """
+    golds, fault = _golds(example)
+    said = _said(reading, golds)
+    error = fault if reading.error is None else str(reading.error)
+    answer, best = said.get("answer"), said.get("best")
+    known = None if golds is None else [gold.text for gold in golds]
+    context = _text(example, "context")
+    shortest = min((len(text.split()) for text in known), default=None) if known else None
+    question = _text(example, "question")
+    return ExampleRow(
+        id=example.id if isinstance(example, Example) and isinstance(example.id, str) else None,
+        question=question,
+        title=title,
+        text_id=blake2b(context.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest(),
+        golds=golds,
+        cause=cause,
+        question_word=question_word(question),
+        text_length=len(context),
+        answer_length=shortest,
+        exact=_judged(best_exact, known, answer),
+        f1=_judged(best_f1, known, answer),
+        best_exact=_judged(best_exact, known, best),
+        best_f1=_judged(best_f1, known, best),
+        outcome=None if error is not None else _outcome(golds, answer),
+        error=error,
+        **said,
+    )
+
+
+def unscored(row: ExampleRow, reason: str) -> ExampleRow:
+    """The row without any judgement, and with the reason why it has none.
+
+    >>> from qalens.testing import planted_reading
+    >>> reading = planted_reading("Who kept it?", "Ada kept it.", answer="Ada")
+    >>> unscored(example_row(Example("Who kept it?", "Ada kept it.", gold=()), reading), "Twice.").error
+    'Twice.'
+    """
+    judged = dict.fromkeys(("exact", "f1", "best_exact", "best_f1", "outcome"))
+    return replace(row, error=reason, **judged)
+
+
+def redecided(row: ExampleRow, threshold: float) -> ExampleRow:
+    """The row as it is when the same reading is decided at another threshold, in logits.
+
+    >>> from qalens.testing import planted_reading
+    >>> reading = planted_reading("Who kept it?", "Ada kept it.", answer="Ada")
+    >>> redecided(example_row(reading.example, reading), -50.0).answer is None
+    True
+    """
+    if row.margin is None:
+        return row
+    answer = row.best if row.margin <= threshold and threshold > -math.inf else None
+    known = None if row.golds is None else [gold.text for gold in row.golds]
+    kept = replace(row, answer=answer, threshold=float(threshold))
+    # A row that was left unscored stays so.
+    if row.exact is None:
+        return kept
+    return replace(
+        kept,
+        exact=_judged(best_exact, known, answer),
+        f1=_judged(best_f1, known, answer),
+        outcome=_outcome(row.golds, answer),
+    )
+
+
+def question_word(question: str) -> str:
+    """The first English question word of a question, "how many" and "how much" as one of their own, else "other".
+
+    >>> question_word("In how many years?"), question_word("Whose lamp was it?"), question_word("Name the keeper.")
+    ('how many', 'who', 'other')
+    """
+    words = _WORD.findall(question.lower().replace("’", "'"))
+    for k, word in enumerate(words):
+        if word == "how" and words[k + 1 : k + 2] in (["many"], ["much"]):
+            return "how many"
+        if word in _QUESTION_WORDS:
+            return _QUESTION_WORDS[word]
+    return "other"
+
+
+def _said(reading: Reading | FailedReading, golds: tuple[TextSpan, ...] | None) -> dict[str, Any]:
+    """All fields of a row that come from the reading."""
+    if isinstance(reading, FailedReading):
+        numbers = "windows answer best score null_score margin threshold probability no_answer_probability"
+        more = "given_answer cluster_probability product null_product entropy"
+        lists = {"gold_scores": (), "masses": (), "cluster_masses": ()}
+        return dict.fromkeys(f"{numbers} {more}".split()) | lists
+    decision, spans = reading.decision, reading.spans
+    return {
+        "windows": len(reading.windows),
+        "answer": _piece(decision.answer),
+        "best": _piece(decision.best),
+        "null_score": spans.null_score,
+        "margin": decision.margin,
+        "threshold": decision.threshold,
+        "no_answer_probability": spans.null_probability,
+        "entropy": spans.entropy(),
+        "null_product": _null_product(reading),
+        "gold_scores": _gold_scores(reading, golds),
+        **_best_span(reading),
+    }
+
+
+def _best_span(reading: Reading) -> dict[str, Any]:
+    """What is known of the best span; zeros and nothing where the text has none."""
+    best, spans = reading.decision.best, reading.spans
+    if best is None:
+        chances = dict.fromkeys(("probability", "given_answer", "cluster_probability", "product"), 0.0)
+        return {"score": -math.inf, "masses": (), "cluster_masses": (), **chances}
+    near = (spans.start < best.span.end) & (spans.end > best.span.start)
+    # Where every span is masked, none is worse than another.
+    behind = np.zeros(len(spans)) if best.score == -math.inf else spans.score - best.score
+    return {
+        "score": best.score,
+        "probability": best.probability,
+        "given_answer": 1.0 / float(np.exp(behind).sum()),
+        "cluster_probability": min(1.0, best.probability * float(np.exp(behind[near]).sum())),
+        "product": _product(reading, best.window, best.tokens),
+        "masses": _log_masses(behind),
+        "cluster_masses": _log_masses(behind[near]),
+    }
+
+
+def _log_masses(behind: NDArray[np.float64]) -> tuple[float, ...]:
+    """log Σ exp(x / T) for each temperature, in six digits; x are scores less the best, so that nothing overflows."""
+    return tuple(round(float(np.log(np.exp(behind / t).sum())), 6) for t in TEMPERATURES)
+
+
+def _null_product(reading: Reading) -> float:
+    """p(start) · p(end) at the null token of the window whose null score counts, or comes closest to it."""
+    window = int(np.abs(reading.spans.null_scores - reading.spans.null_score).argmin())
+    null = int(reading.windows.null_index[window])
+    return _product(reading, window, (null, null))
+
+
+def _product(reading: Reading, window: int, tokens: tuple[int, int]) -> float:
+    """p(start) · p(end) of two tokens, each a softmax over all tokens of the window that are no padding."""
+    length = int(reading.windows.lengths[window])
+    log = 0.0
+    for logits, token in zip((reading.logits.start, reading.logits.end), tokens, strict=True):
+        row = logits[window, :length].astype(np.float64)
+        top = float(row.max())
+        log += float(row[token]) - top - math.log(float(np.exp(row - top).sum()))
+    return math.exp(log)
+
+
+def _gold_scores(reading: Reading, golds: tuple[TextSpan, ...] | None) -> tuple[float, ...]:
+    """Scores of the different gold answers that are legal spans; a blank at an edge does not count."""
+    places = set()
+    for gold in golds or ():
+        text = reading.context[gold.start : gold.end]
+        start = gold.start + len(text) - len(text.lstrip())
+        places.add((start, start + len(text.strip())))
+    found = [reading.spans.find(start, end) for start, end in sorted(places)]
+    return tuple(one.score for one in found if one is not None)
+
+
+def _golds(example: Any) -> tuple[tuple[TextSpan, ...] | None, str | None]:
+    """The gold answers as texts, or why they cannot be used."""
+    if not isinstance(example, Example) or example.gold is None:
+        return None, None
+    try:
+        return tuple(_gold(span, example.context) for span in example.gold), None
+    except (InputError, TypeError, AttributeError) as error:
+        return None, f"The gold answers cannot be used: {error}"
+
+
+def _gold(span: Any, context: Any) -> TextSpan:
+    if not isinstance(span, CharSpan):
+        raise InputError(f"a gold answer has to be a CharSpan, but is {span!r:.80}.")
+    if not isinstance(context, str):
+        raise InputError(f"the text is of type {type(context).__name__}, not str.")
+    return TextSpan(span.of(context), span.start, span.end)
+
+
+def _text(example: Any, name: str) -> str:
+    value = getattr(example, name) if isinstance(example, Example) else ""
+    return value if isinstance(value, str) else ""
+
+
+def _piece(answer: Answer | None) -> TextSpan | None:
+    return None if answer is None else TextSpan(answer.text, answer.span.start, answer.span.end)
+
+
+def _judged(measure: Any, known: list[str] | None, said: TextSpan | None) -> float | None:
+    return None if known is None else float(measure(known, "" if said is None else said.text))
+
+
+def _outcome(golds: tuple[TextSpan, ...] | None, answer: TextSpan | None) -> Outcome | None:
+    if golds is None:
+        return None
+    if answer is None:
+        return "false no-answer" if golds else "right no-answer"
+    if not golds:
+        return "false answer"
+    if best_exact([gold.text for gold in golds], answer.text):
+        return "right span"
+    touching = any(gold.start < answer.end and answer.start < gold.end for gold in golds)
+    return "wrong edges" if touching else "wrong span"
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_plain(one) for one in value]
+    return repr(value) if isinstance(value, float) and math.isinf(value) else value
+
+
+def _restored(name: str, value: Any) -> Any:
+    if name == "golds":
+        return None if value is None else tuple(TextSpan(**gold) for gold in value)
+    if name in ("answer", "best"):
+        return None if value is None else TextSpan(**value)
+    if name in ("gold_scores", "masses", "cluster_masses"):
+        return tuple(float(one) for one in value)
+    return float(value) if value in ("inf", "-inf") and name in _NUMBERS else value
+
+
+_NUMBERS = frozenset({"score", "null_score", "margin", "threshold"})

@@ -1,0 +1,73 @@
+"""What a model says of every token: how well an answer would start there, and how well it would end there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qalens.errors import ModelError
+from qalens.records import read_only
+from qalens.windows import Windows
+
+
+@read_only
+@dataclass(frozen=True, slots=True, eq=False)
+class SpanLogits:
+    """The raw start and end logits of every token: unmasked, unscaled, as the model gave them.
+
+    - `windows`: the `Windows` that the model read
+    - `start`, `end` (W, T): float32; what stands at padding means nothing
+
+    Raises `ModelError` where a token that is no padding has NaN or plus infinity.
+    """
+
+    windows: Windows
+    start: NDArray[np.float32]
+    end: NDArray[np.float32]
+
+    def __post_init__(self) -> None:
+        real = self.windows.lengths
+        for name, logits in (("start", self.start), ("end", self.end)):
+            if logits.shape != self.windows.role.shape:
+                raise ModelError(
+                    f"{name} logits of shape {logits.shape} do not fit windows of shape {self.windows.role.shape}."
+                )
+            bad = (np.isnan(logits) | np.isposinf(logits)) & (np.arange(logits.shape[1]) < real[:, None])
+            if bad.any():
+                w, t = np.argwhere(bad)[0]
+                raise ModelError(
+                    f"The model gave {logits[w, t]} as {name} logit of token {t} in window {w} "
+                    f"({bad.sum()} such values); no probability can be told from that. In half precision that is often an "
+                    'overflow, and dtype="float32" avoids it.'
+                )
+            logits.flags.writeable = False
+
+    @property
+    def null_scores(self) -> NDArray[np.float64]:
+        """(W,): start + end logit at the null token of each window."""
+        rows = np.arange(len(self.windows))
+        null = self.windows.null_index
+        return self.start[rows, null].astype(np.float64) + self.end[rows, null]
+
+    def one_window(self, w: int) -> SpanLogits:
+        """The same logits with window `w` alone, as if the model had seen nothing else."""
+        keep = slice(w, w + 1)
+        whole = self.windows
+        alone = Windows(
+            question=whole.question,
+            context=whole.context,
+            model_inputs={name: array[keep] for name, array in whole.model_inputs.items()},
+            tokens=whole.tokens[keep],
+            role=whole.role[keep],
+            offsets=whole.offsets[keep],
+            context_index=whole.context_index[keep],
+            null_index=whole.null_index[keep],
+            padding=whole.padding,
+        )
+        return SpanLogits(alone, self.start[keep], self.end[keep])
+
+    def __repr__(self) -> str:
+        W, T = self.start.shape
+        return f"SpanLogits({W} × {T})"

@@ -1,0 +1,556 @@
+// A model's inside: what its head would say after each layer, where, and which attention heads that hangs on.
+
+const GUTTER = 34; // pixels left of a map, for the numbers of its rows
+const TITLE = 18; // pixels above a map
+const FOOT = 40; // pixels below the maps of tokens, for what stands where
+const NEAR = 100; // tokens around the best span
+const HEAD_ROW = 22; // pixels of a row of heads
+const TARGETS = [["answer", "answer"], ["start", "start"], ["end", "end"], ["no_answer", "no answer"], ["margin", "margin"]];
+
+/** The numbers of a trace, by layer and token. */
+class Trace {
+  constructor(ui) {
+    this.ui = ui;
+    this.view = ui.get("view");
+    this.layers = this.view.layers;
+    const places = ui.ints("places"), n = places.length / 2;
+    this.n = n;
+    this.begin = Int32Array.from({ length: n }, (_, t) => places[2 * t]);
+    this.end = Int32Array.from({ length: n }, (_, t) => places[2 * t + 1]);
+    this.inclusion = ui.floats("inclusion");
+    this.edges = ui.floats("edges");
+    this.words = new Words(this.view.context);
+    let at = 0;
+    this.windows = this.view.windows.map(window => {
+      const found = { ...window, at };
+      at += 2 * this.layers.length * window.length;
+      return found;
+    });
+  }
+  get layer() {
+    return this.ui.get("layer");
+  }
+  get window() {
+    return this.windows.find(one => one.number === this.ui.get("window")) ?? this.windows[0];
+  }
+  /** The probability to be in the answer of every token of the text, at a layer. */
+  within(layer) {
+    return this.inclusion.subarray(layer * this.n, (layer + 1) * this.n);
+  }
+  /** The probability of a token of the window as a start (0) or an end (1), at a layer. */
+  edge(which, layer, place) {
+    const { at, length } = this.window;
+    return this.edges[at + (which * this.layers.length + layer) * length + place];
+  }
+  /** The token of the text at a place of the window, or -1; and the other way round. */
+  token(place) {
+    const { place: first, count, first: number } = this.window;
+    return place >= first && place < first + count ? number + place - first : -1;
+  }
+  placeOf(token) {
+    const { place, count, first } = this.window;
+    return token >= first && token < first + count ? place + token - first : -1;
+  }
+  /** What stands at a place of the window. */
+  name(place) {
+    const token = this.token(place);
+    return token < 0 ? this.window.others[place] ?? "" : this.words.slice(this.begin[token], this.end[token]);
+  }
+  /** The places in the window of the first and last token of a stretch of characters, or null. */
+  placesOf(span) {
+    if (span === null || this.n === 0) return null;
+    const first = this.placeOf(lastAtMost(this.begin, span[0])), last = this.placeOf(lastAtMost(this.begin, span[1] - 1));
+    return first < 0 || last < 0 ? null : [first, last];
+  }
+}
+
+function explore(ui) {
+  const trace = new Trace(ui);
+  const state = { ui, trace, pointed: null }; // pointed: the place in the window that is looked at
+  append(ui.root, [decision(trace.view)]);
+  const text = passage(state), list = layerList(state), maps = tokenMaps(state), heads = headMap(state);
+  append(ui.root, [text.el, list.el, maps.el, heads.el]);
+  text.hover = token => state.point(token === null || trace.placeOf(token) < 0 ? null : trace.placeOf(token));
+  state.point = (place, layer = trace.layer) => {
+    state.pointed = place;
+    text.point(place === null ? -1 : trace.token(place));
+    maps.point(place, layer);
+  };
+  const show = () => {
+    text.show();
+    list.show();
+    maps.point(state.pointed);
+  };
+  ui.on("layer", () => {
+    show();
+    ui.say(inWords(trace, trace.layer));
+  });
+  ui.on("window", maps.redraw);
+  for (const name of ["found", "shown", "target", "by"]) ui.on(name, heads.show);
+  ui.on("status", heads.tell);
+  show();
+  heads.show();
+}
+
+function decision(view) {
+  return h("header", { class: "ql-head" },
+    said(view.question, { class: "ql-question" }), " ",
+    h("div", { class: "ql-verdict" },
+      h("strong", {}, view.answered ? said(view.text) : "no answer"), " ",
+      h("span", { class: view.answered ? "ql-sure" : "ql-sure ql-none" }, fmt.percent(view.answered ? view.probability : view.none))));
+}
+
+function inWords(trace, k) {
+  const row = trace.layers[k];
+  const span = row.text === null ? "no span" : `best span ${row.text}${row.answered ? "" : ", rejected"}`;
+  const shares = `answer ${fmt.probability(row.answer)}, no answer ${fmt.probability(row.none)}, margin ${fmt.logit(row.margin ?? NaN)}`;
+  return `${row.name}: ${span}; ${shares}${settled(trace.view, k) ? `; from here on ${settled(trace.view, k)}` : ""}`;
+}
+
+function settled(view, k) {
+  const what = [];
+  if (view.settles.answer === k) what.push("the best span");
+  if (view.settles.answerability === k) what.push("whether there is an answer");
+  return what.length ? `${what.join(" and ")} ${what.length === 1 ? "is" : "are"} settled` : "";
+}
+
+// --- the text at a layer ----------------------------------------------------------------------------------------------
+
+function passage({ ui, trace }) {
+  const { view } = trace;
+  const title = h("span", {}), legend = h("div", { class: "ql-legend" });
+  const state = { last: -1 };
+  const prose = new Prose(ui, {
+    text: trace.words, begin: trace.begin, end: trace.end, label: "The text, token by token", tall: 240,
+    describe: t => `${trace.words.slice(trace.begin[t], trace.end[t])}, in the answer at ${trace.layers[trace.layer].name} ${fmt.probability(trace.within(trace.layer)[t])}`,
+    hover: t => state.hover?.(t),
+    key: event => {
+      const step = { "-": -1, "+": 1 }[event.key];
+      if (step !== undefined) ui.set("layer", clamp(trace.layer + step, 0, trace.layers.length - 1));
+      return step !== undefined;
+    },
+  });
+  const el = h("section", {}, h("div", { class: "ql-h" }, h("strong", {}, "Text"), title), prose.el, legend);
+  prose.home = view.best === null ? 0 : Math.max(0, lastAtMost(trace.begin, view.best[0]));
+  const same = (a, b) => a !== null && b !== null && a[0] === b[0] && a[1] === b[1];
+  const show = () => {
+    const row = trace.layers[trace.layer], last = trace.layer === trace.layers.length - 1;
+    title.textContent = last ? " as the whole model reads it" : ` as if the model ended after ${row.name === "embeddings" ? "the embeddings" : row.name}`;
+    prose.shade(trace.within(trace.layer));
+    prose.mark("best", row.answered ? [row.span] : []);
+    prose.mark("rejected", !row.answered && row.span !== null ? [row.span] : []);
+    const other = view.best !== null && !same(view.best, row.span);
+    prose.mark("rival", other ? [view.best] : []);
+    fill(legend,
+      h("span", {}, "0 ", h("i", { class: "ql-ramp" }), " 1 probability of being in the answer, if there is one"),
+      row.span === null ? null : h("span", { class: row.answered ? "ql-mark-best" : "ql-mark-rejected" }, row.answered ? "best span here" : "best span here, rejected"),
+      other ? h("span", { class: "ql-mark-rival" }, view.answered ? "the answer in the end" : "best span in the end") : null);
+  };
+  const point = token => {
+    if (token === state.last) return;
+    state.last = token;
+    prose.mark("pointed", token < 0 ? [] : [[trace.begin[token], trace.end[token]]]);
+  };
+  ui.frame(() => prose.reveal(prose.home))();
+  return { el, show, point, set hover(hear) { state.hover = hear; } };
+}
+
+// --- layer by layer ---------------------------------------------------------------------------------------------------
+
+function layerList({ ui, trace }) {
+  const { view, layers } = trace;
+  const margins = layers.map(row => row.margin ?? 0);
+  const low = Math.min(0, ...margins), high = Math.max(0, ...margins);
+  const x = value => (100 * (value - low)) / (high - low || 1);
+  const columns = h("div", { class: "ql-layer ql-names", "aria-hidden": "true" },
+    h("span", {}, "layer"), h("span", {}, "best span"), h("span", {}, "answer, other, none"),
+    h("span", {}, view.answered ? "P(answer)" : "P(span)"), h("span", {}, "P(none)"), h("span", {}, "margin"));
+  const list = h("div", { role: "listbox", "aria-label": "Layers" });
+  const rows = layers.map((row, k) => {
+    const el = h("div", { class: "ql-layer", role: "option", tabindex: -1, "aria-selected": "false", "aria-label": inWords(trace, k) },
+      h("span", {}, row.name), h("span", { class: row.answered ? "ql-best" : "ql-best ql-soft" }, row.text === null ? "none" : said(row.text)), shares(row),
+      h("span", {}, fmt.probability(row.answer)), h("span", {}, fmt.probability(row.none)),
+      h("span", { class: "ql-margins" }, marginBar(row.margin, x), h("span", {}, fmt.logit(row.margin ?? NaN))));
+    ui.listen(el, "click", () => ui.set("layer", k));
+    return el;
+  });
+  rows.forEach((row, k) => append(list, [
+    settled(view, k) ? h("div", { class: "ql-settled", role: "none" }, `▾ from here on ${settled(view, k)}`) : null, row,
+  ]));
+  ui.rove(list, () => rows, { move: k => ui.set("layer", k), press: k => ui.set("layer", k) });
+  const el = h("section", {},
+    h("div", { class: "ql-h" }, h("strong", {}, "Layer by layer"), "what the head would say if the model ended there; choose one to see it in the text"),
+    columns, list);
+  const show = () => rows.forEach((row, k) => {
+    row.setAttribute("aria-selected", String(k === trace.layer));
+    row.tabIndex = k === trace.layer ? 0 : -1;
+  });
+  return { el, show };
+}
+
+/** The probability of the answer, of all other spans, and of no answer, side by side. */
+function shares(row) {
+  const answer = h("b", { class: "ql-is-for" }), none = h("b", { class: "ql-is-against" });
+  answer.style.setProperty("width", `${100 * (row.answer ?? 0)}%`);
+  none.style.setProperty("width", `${100 * row.none}%`);
+  return h("span", { class: "ql-split", "aria-hidden": "true" }, answer, none);
+}
+
+/** The margin from zero: to the left it answers, to the right it does not. */
+function marginBar(value, x) {
+  const el = signedBar(value, x), bar = el.querySelector("b");
+  if (bar !== null) bar.className = value < 0 ? "ql-is-for" : "ql-is-against";
+  return el;
+}
+
+// --- starts and ends by layer and token -------------------------------------------------------------------------------
+
+function tokenMaps(state) {
+  const { ui, trace } = state;
+  const rows = trace.layers.length;
+  const cell = clamp(Math.floor(190 / rows), 6, 12);
+  const high = rows * cell;
+  const tops = [TITLE, 2 * TITLE + high + 6];
+  const height = tops[1] + high + FOOT;
+  let near = false, axis = null, cursor = { place: null, layer: 0 };
+  const stretch = () => {
+    const { length } = trace.window, found = near ? trace.placesOf(trace.view.best) : null;
+    if (found === null || length <= NEAR) return [0, length];
+    const from = clamp(Math.floor((found[0] + found[1] - NEAR) / 2), 0, length - NEAR);
+    return [from, from + NEAR];
+  };
+  const canvas = ui.canvas({
+    label: "The probability of each token as a start, and as an end, in every layer", height,
+    paint: (context, width, _, colours) => {
+      axis = new TokenAxis(...stretch(), width, { left: GUTTER, widest: 26 });
+      paintMaps(context, trace, { axis, tops, cell, colours });
+    },
+  });
+  const over = ui.canvas({
+    label: "", height,
+    paint: (context, width, _, colours) => {
+      if (axis !== null) paintCursor(context, trace, { axis, tops, cell, colours, cursor });
+    },
+  });
+  over.el.classList.add("ql-over");
+  over.el.setAttribute("aria-hidden", "true");
+  const stack = h("div", {
+    class: "ql-map", tabindex: 0, role: "application", "aria-label": "Map of starts and ends by layer and token. Left and right move over the tokens, up and down over the layers.",
+  }, canvas.el, over.el);
+  const line = h("p", { class: "ql-readout" });
+  const words = () => {
+    const { place, layer } = cursor;
+    if (place === null) return null;
+    return `${trace.layers[layer].name}: start ${fmt.probability(trace.edge(0, layer, place))}, end ${fmt.probability(trace.edge(1, layer, place))}`;
+  };
+  const point = (place, layer = trace.layer) => {
+    cursor = { place, layer };
+    over.draw();
+    fill(line, place === null
+      ? "Point at a token, here or in the text; a click chooses the layer."
+      : ["“", said(trace.name(place)), "” at ", h("b", {}, words())]);
+  };
+  const at = event => {
+    const [px, py] = pointer(event, canvas.el);
+    const row = tops.map(top => Math.floor((py - top) / cell)).find(r => r >= 0 && r < rows);
+    const place = axis === null ? -1 : axis.at(px);
+    return place < 0 ? null : { place, row: row ?? null };
+  };
+  ui.listen(stack, "pointermove", event => {
+    const found = at(event);
+    if (found === null) state.point(null);
+    else state.point(found.place, found.row ?? trace.layer);
+  });
+  ui.listen(stack, "pointerleave", () => state.point(null));
+  ui.listen(stack, "click", event => {
+    const found = at(event);
+    if (found === null) return;
+    if (found.row !== null) ui.set("layer", found.row);
+    state.point(found.place);
+  });
+  ui.listen(stack, "focus", () => {
+    if (state.pointed === null) state.point(trace.placesOf(trace.view.best)?.[0] ?? 0);
+  });
+  ui.listen(stack, "blur", () => state.point(null));
+  ui.listen(stack, "keydown", event => {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const [from, to] = stretch(), place = state.pointed ?? from;
+    const across = { ArrowRight: place + 1, ArrowLeft: place - 1, Home: from, End: to - 1 }[event.key];
+    const along = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (event.key !== "Tab" && event.key !== "Escape") event.stopPropagation();
+    if (across === undefined && along === undefined) return;
+    event.preventDefault();
+    if (along !== undefined) ui.set("layer", clamp(trace.layer + along, 0, rows - 1));
+    state.point(across === undefined ? place : clamp(across, from, to - 1));
+    ui.say(`${trace.name(state.pointed)}, ${words()}`);
+  });
+  const redraw = () => {
+    canvas.draw();
+    state.point(null);
+  };
+  const zoom = ui.choice({
+    label: "Tokens that are drawn", options: [["all", "whole window"], ["near", "around the best span"]], value: "all",
+    change: value => {
+      near = value === "near";
+      redraw();
+    },
+  });
+  const chooser = trace.windows.length > 1 ? windowChoice(ui, trace) : null;
+  const long = trace.windows.some(one => one.length > NEAR) && trace.view.best !== null;
+  const el = h("section", {},
+    h("div", { class: "ql-h" }, h("strong", {}, "Starts and ends"), "by layer, down, and token, across: the head's own probabilities",
+      h("span", { class: "ql-push ql-bar" }, chooser, long ? zoom.el : null)),
+    stack, line);
+  return { el, point, redraw };
+}
+
+/** The window whose tokens are drawn, one step at a time. */
+function windowChoice(ui, trace) {
+  const words = h("span", {}), show = () => {
+    words.textContent = `window ${trace.window.number + 1} of ${trace.view.many}`;
+  };
+  const step = by => () => {
+    const at = clamp(trace.windows.indexOf(trace.window) + by, 0, trace.windows.length - 1);
+    ui.set("window", trace.windows[at].number);
+  };
+  ui.on("window", show);
+  show();
+  return [ui.button("‹", step(-1), { small: true, name: "Window before" }), words, ui.button("›", step(1), { small: true, name: "Next window" })];
+}
+
+function paintMaps(context, trace, { axis, tops, cell, colours }) {
+  const rows = trace.layers.length, high = rows * cell;
+  [["start", "blue"], ["end", "orange"]].forEach(([name, hue], which) => {
+    const top = tops[which];
+    context.textBaseline = "alphabetic";
+    context.textAlign = "left";
+    context.fillStyle = colours[hue];
+    context.fillText(name, axis.left, top - 5);
+    context.fillStyle = colours.field;
+    context.fillRect(axis.left, top, axis.right - axis.left, high);
+    context.fillStyle = colours.soft;
+    context.textAlign = "right";
+    context.textBaseline = "middle";
+    const every = Math.ceil(11 / cell);
+    for (let row = 0; row < rows; row += every) context.fillText(String(row), axis.left - 6, top + (row + 0.5) * cell);
+    for (let row = 0; row < rows; row++) {
+      for (let t = axis.from; t < axis.to; t++) {
+        const p = trace.edge(which, row, t);
+        if (p < 0.001) continue;
+        context.fillStyle = mix(colours.field, colours[hue], Math.sqrt(p));
+        context.fillRect(axis.x(t), top + row * cell, Math.max(1, axis.unit - (axis.unit > 6 ? 1 : 0)), cell - 1);
+      }
+    }
+  });
+  paintFoot(context, trace, axis, tops[1] + high + 6, colours);
+}
+
+/** Which part of the axis is the question, which the text, and where the best span stands. */
+function paintFoot(context, trace, axis, y, colours) {
+  const { asked, place, count } = trace.window;
+  const bracket = (from, to, name, row, colour) => {
+    const a = axis.x(clamp(from, axis.from, axis.to)), b = axis.x(clamp(to, axis.from, axis.to));
+    if (b <= a) return;
+    context.fillStyle = colour;
+    context.fillRect(a, y + 15 * row, Math.max(2, b - a - 1), row === 0 ? 1 : 2.5);
+    context.textBaseline = "top";
+    const wide = context.measureText(name).width;
+    context.textAlign = "left";
+    context.fillText(name, clamp(row === 0 ? a : (a + b - wide) / 2, axis.left, Math.max(axis.left, axis.right - wide)), y + 15 * row + 4);
+  };
+  context.save();
+  bracket(...asked, axis.x(asked[1]) - axis.x(asked[0]) > 50 ? "question" : "", 0, colours.soft);
+  bracket(place, place + count, "text", 0, colours.soft);
+  const best = trace.placesOf(trace.view.best);
+  if (best !== null) {
+    const name = trace.view.text.length > 40 ? `${trace.view.text.slice(0, 40)}…` : trace.view.text;
+    bracket(best[0], best[1] + 1, name, 1.2, colours.ink);
+  }
+  context.restore();
+}
+
+function paintCursor(context, trace, { axis, tops, cell, colours, cursor }) {
+  const rows = trace.layers.length;
+  context.strokeStyle = colours.ink;
+  context.lineWidth = 1.5;
+  for (const top of tops) {
+    context.strokeRect(axis.left - 0.5, top + trace.layer * cell - 0.5, axis.right - axis.left + 1, cell);
+  }
+  const { place, layer } = cursor;
+  if (place === null || place < axis.from || place >= axis.to) return;
+  context.fillStyle = colours.ink;
+  for (const top of tops) {
+    const x = axis.x(place) + axis.unit / 2;
+    context.globalAlpha = 0.35;
+    context.fillRect(x - 0.5, top, 1, rows * cell);
+    context.globalAlpha = 1;
+    context.strokeRect(axis.x(place) - 1, top + layer * cell - 1, Math.max(4, axis.unit + 1), cell + 1);
+  }
+}
+
+// --- heads ------------------------------------------------------------------------------------------------------------
+
+function headMap({ ui, trace }) {
+  const live = ui.get("live") && !ui.still;
+  const el = h("section", {});
+  const entry = () => ui.get("found")[ui.get("shown")] ?? null;
+  if (!live && entry() === null) return { el: null, show() {}, tell() {} };
+  const missing = () => !ui.get("found").some(one => one.target === ui.get("target") && one.by === ui.get("by"));
+  const work = worker(ui, { live, missing, label: "Take out each head" });
+  const picture = headPicture(ui, entry), place = h("div", {}), chosen = h("div", {});
+  const target = ui.choice({ label: "What heads are held against", options: TARGETS, value: ui.get("target"), change: value => ui.set("target", value) });
+  const by = ui.choice({
+    label: "In the place of a head", options: [["zero", "zero"], ["mean", "its mean"]], value: ui.get("by"), change: value => ui.set("by", value),
+  });
+  const control = (name, part) => h("div", { class: "ql-control" }, h("span", { class: "ql-soft" }, name), part);
+  append(el, [
+    h("div", { class: "ql-h" }, h("strong", {}, "Heads"), "how a number of the reading changes when one attention head says nothing"),
+    live ? h("div", { class: "ql-controls", role: "group", "aria-label": "What heads are held against" }, control("explain", target.el), control("put", by.el)) : null,
+    work.el, place,
+  ]);
+  const tell = () => work.show();
+  const show = () => {
+    target.set(ui.get("target"));
+    by.set(ui.get("by"));
+    const now = entry();
+    if (now === null) fill(place);
+    else {
+      const held = place.contains(document.activeElement) ? document.activeElement.closest("[role=listbox]") : null;
+      fill(chosen, mapsComputed(ui));
+      if (!picture.el.isConnected) fill(place, picture.el, chosen);
+      picture.show();
+      if (held !== null) chosen.querySelector("[aria-selected=true]")?.focus();
+    }
+    tell();
+  };
+  return { el, show, tell };
+}
+
+/** Every map that was computed, to be shown again at once. */
+function mapsComputed(ui) {
+  const found = ui.get("found");
+  if (found.length < 2) return null;
+  const rows = found.map(one => [
+    h("span", {}, quotations(one.words)), h("span", { class: "ql-soft" }, one.by === "zero" ? "heads set to zero" : "heads set to their mean"), h("span", {}, fmt.logit(one.amount)),
+  ]);
+  return h("div", { class: "ql-again" },
+    h("div", { class: "ql-h" }, h("strong", {}, "Computed"), "shown again without the model"),
+    listOf(ui, { label: "Computed", rows, selected: found.map((_, k) => k === ui.get("shown")), take: k => turnTo(ui, k) }));
+}
+
+function turnTo(ui, k) {
+  const one = ui.get("found")[k];
+  if (one.target !== "other") ui.model.set("target", one.target);
+  ui.model.set("by", one.by);
+  ui.set("shown", k);
+}
+
+/** The map of layers × heads, with a cursor for the mouse and the arrow keys. */
+function headPicture(ui, entry) {
+  const cursor = { row: null, head: null };
+  let unit = 1;
+  const across = (head, width, heads) => GUTTER + (head * Math.min(44, (width - GUTTER) / heads));
+  const canvas = ui.canvas({
+    label: "", height: 100,
+    paint: (context, width, _, colours) => {
+      if (entry() === null) return;
+      unit = across(1, width, entry().change[0].length) - GUTTER;
+      paintHeads(context, entry(), unit, colours);
+    },
+  });
+  const over = ui.canvas({
+    label: "", height: 100,
+    paint: (context, _, __, colours) => {
+      if (cursor.row === null) return;
+      context.strokeStyle = colours.ink;
+      context.lineWidth = 2;
+      context.strokeRect(GUTTER + cursor.head * unit, cursor.row * HEAD_ROW + 1, unit - 1, HEAD_ROW - 2);
+    },
+  });
+  over.el.classList.add("ql-over");
+  over.el.setAttribute("aria-hidden", "true");
+  const stack = h("div", {
+    class: "ql-map", tabindex: 0, role: "application", "aria-label": "Map of layers and heads. The arrows move from head to head.",
+  }, canvas.el, over.el);
+  const heading = h("p", { class: "ql-target" }), line = h("p", { class: "ql-readout" }), note = h("p", { class: "ql-note" }), legend = h("div", { class: "ql-legend" });
+  const el = h("div", {}, heading, stack, line, legend, note);
+  const words = () => {
+    const change = entry().change[cursor.row][cursor.head], { amount, digits } = entry();
+    if (change === null) return `layer ${cursor.row + 1}, head ${cursor.head + 1}: not a number without it`;
+    const kind = change < 0 ? "it speaks for" : change > 0 ? "it speaks against" : "it changes nothing";
+    return `layer ${cursor.row + 1}, head ${cursor.head + 1}: ${fmt.logit(amount + change)} without it, ${fmt.signed(change, digits)}: ${kind}`;
+  };
+  const point = (row, head) => {
+    Object.assign(cursor, { row, head });
+    over.draw();
+    fill(line, row === null ? "Point at a head to see what happens without it." : words());
+  };
+  ui.listen(stack, "pointermove", event => {
+    const [x, y] = pointer(event, canvas.el);
+    const row = Math.floor(y / HEAD_ROW), head = Math.floor((x - GUTTER) / unit);
+    const inside = row >= 0 && row < entry().change.length && head >= 0 && head < entry().change[0].length;
+    point(inside ? row : null, inside ? head : null);
+  });
+  ui.listen(stack, "pointerleave", () => point(null, null));
+  ui.listen(stack, "blur", () => point(null, null));
+  ui.listen(stack, "focus", () => {
+    const [layer, head] = entry().strongest[0] ?? [1, 1];
+    if (cursor.row === null) point(layer - 1, head - 1);
+  });
+  ui.listen(stack, "keydown", event => {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const step = {
+      ArrowRight: [0, 1], ArrowLeft: [0, -1], ArrowDown: [1, 0], ArrowUp: [-1, 0], Home: [0, -Infinity], End: [0, Infinity],
+    }[event.key];
+    if (event.key !== "Tab" && event.key !== "Escape") event.stopPropagation();
+    if (step === undefined) return;
+    event.preventDefault();
+    const { change } = entry();
+    point(clamp((cursor.row ?? 0) + step[0], 0, change.length - 1), clamp((cursor.head ?? 0) + step[1], 0, change[0].length - 1));
+    ui.say(words());
+  });
+  const show = () => {
+    const now = entry(), height = now.change.length * HEAD_ROW + 20;
+    canvas.resize(height);
+    over.resize(height);
+    fill(heading, quotations(now.words), " = ", h("b", {}, fmt.logit(now.amount)), now.by === "zero" ? ", each head set to zero in turn" : ", each head set to its mean in turn");
+    const told = now.strongest.map(([layer, head, change]) => `layer ${layer} head ${head} ${fmt.signed(change, now.digits)}`);
+    canvas.el.setAttribute("aria-label", `Map of ${now.change.length} layers and ${now.change[0].length} heads. Largest changes in logits: ${told.join("; ")}.`);
+    fill(note, told.length ? `Strongest: ${told.join(" · ")}` : "No head changes anything.");
+    fill(legend, now.most ? [
+      h("span", {}, `${fmt.signed(-now.most, now.digits)} `, h("i", { class: "ql-ramp ql-signed ql-turned" }), ` ${fmt.signed(now.most, now.digits)} logits without the head`),
+      h("span", {}, "− and blue: it speaks for"), h("span", {}, "+ and orange: it speaks against"),
+    ] : null);
+    point(null, null);
+  };
+  return { el, show };
+}
+
+function paintHeads(context, entry, unit, colours) {
+  const layers = entry.change.length, heads = entry.change[0].length;
+  context.textBaseline = "middle";
+  for (let row = 0; row < layers; row++) {
+    const y = row * HEAD_ROW;
+    context.fillStyle = colours.soft;
+    context.textAlign = "right";
+    context.fillText(String(row + 1), GUTTER - 7, y + HEAD_ROW / 2);
+    context.textAlign = "center";
+    for (let head = 0; head < heads; head++) {
+      const change = entry.change[row][head], x = GUTTER + head * unit;
+      const share = change === null || !entry.most ? 0 : change / entry.most;
+      context.fillStyle = mix(colours.field, share > 0 ? colours.orange : colours.blue, Math.abs(share));
+      context.fillRect(x, y, unit - 1, HEAD_ROW - 1);
+      if (change !== null && Math.abs(share) < 0.2) continue;
+      context.fillStyle = Math.abs(share) > 0.55 ? colours.ground : colours.ink;
+      const number = change === null ? "?" : fmt.signed(change, entry.most < 9.5 ? 2 : 1);
+      context.fillText(context.measureText(number).width < unit - 3 ? number : number[0], x + (unit - 1) / 2, y + HEAD_ROW / 2);
+    }
+  }
+  context.fillStyle = colours.soft;
+  const every = Math.ceil(18 / unit);
+  for (let head = 0; head < heads; head += every) {
+    context.fillText(String(head + 1), GUTTER + (head + 0.5) * unit, layers * HEAD_ROW + 10);
+  }
+  context.textAlign = "right";
+  context.fillText("head", GUTTER - 7, layers * HEAD_ROW + 10);
+}

@@ -1,0 +1,215 @@
+"""The site builds without a warning, holds together, asks for nothing outside, and can be read by everybody."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+import shutil
+import subprocess
+import sys
+import zlib
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+from filelock import FileLock
+
+import qalens
+
+REPOSITORY = Path(__file__).parents[1]
+MAIN_PAGES = (
+    "index.html",
+    "install.html",
+    "concepts/spans.html",
+    "how-to/own-checkpoint.html",
+    "api/reader.html",
+    "tutorials/1-read-an-answer.html",
+)
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory):
+    """The built site; workers of one run share it."""
+    root = tmp_path_factory.getbasetemp().parent / "site"
+    with FileLock(f"{root}.lock"):
+        if not (root / "done").exists():
+            _build(root)
+            (root / "done").touch()
+    return root / "html"
+
+
+def _build(root: Path) -> None:
+    # In a copy, since the build lays the notebooks beside the pages.
+    leave = shutil.ignore_patterns("_build", "tutorials", "__pycache__")
+    for folder in ("docs", "notebooks"):
+        shutil.copytree(REPOSITORY / folder, root / folder, ignore=leave)
+    shutil.copy(REPOSITORY / "CHANGELOG.md", root)
+    done = subprocess.run(
+        [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-b", "html", "docs", "html"],
+        cwd=root, capture_output=True, text=True, timeout=300,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+
+
+class Links(HTMLParser):
+    """What a page refers to, what it loads, and the places in it that can be referred to."""
+
+    def __init__(self, text: str):
+        super().__init__()
+        self.refers: list[str] = []
+        self.loads: list[str] = []
+        self.places: set[str] = set()
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = {name: value for name, value in attrs if value is not None}
+        self.places |= {given[name] for name in ("id", "name") if name in given}
+        if tag == "a" and "href" in given:
+            self.refers.append(given["href"])
+        if "src" in given:
+            self.loads.append(given["src"])
+        if tag == "link" and given.get("rel") in ("stylesheet", "icon", "preload", "modulepreload"):
+            self.loads.append(given["href"])
+
+
+@pytest.fixture(scope="session")
+def pages(site) -> dict[Path, Links]:
+    return {
+        path: Links(path.read_text("utf-8")) for path in site.rglob("*.html") if "_static" not in path.parts
+    }
+
+
+def dead(path: Path, links: list[str], pages: dict[Path, Links]) -> Iterator[str]:
+    """The links of a page that lead nowhere within the site."""
+    for link in links:
+        parts = urlsplit(link)
+        if parts.scheme or parts.netloc:
+            continue
+        target = (path.parent / unquote(parts.path)).resolve() if parts.path else path
+        place = unquote(parts.fragment)
+        if not target.exists() or (place and target in pages and place not in pages[target].places):
+            yield link
+
+
+def test_no_link_within_the_site_is_dead(pages):
+    assert len(pages) > 25
+    assert {path.name: found for path, page in pages.items() if (found := list(dead(path, page.refers + page.loads, pages)))} == {}  # fmt: skip
+
+
+@pytest.mark.parametrize("link", ["none.html", "index.html#nowhere", "#nowhere", "../none.png"])
+def test_the_search_for_dead_links_can_fail(site, pages, link):
+    assert list(dead(site / "install.html", ["index.html", link], pages)) == [link]
+
+
+def test_no_page_loads_anything_from_elsewhere(pages):
+    foreign = {load for page in pages.values() for load in page.loads if urlsplit(load).netloc}
+    assert foreign == set()
+
+
+# --- the reference ----------------------------------------------------------------------------------------------------
+
+
+def public_names(module) -> list[str]:
+    """The names of `__all__`, or what a module without one defines for others."""
+    own = [
+        name
+        for name, value in vars(module).items()
+        if not name.startswith("_") and getattr(value, "__module__", None) == module.__name__
+    ]
+    return list(getattr(module, "__all__", own))
+
+
+def documented_names(site: Path) -> set[str]:
+    """The full names of Python objects that the site describes, from the index that other sites link by."""
+    head, _, packed = (site / "objects.inv").read_bytes().partition(b"zlib.\n")
+    assert head.startswith(b"# Sphinx inventory version 2")
+    return {
+        line.split()[0]
+        for line in zlib.decompress(packed).decode().splitlines()
+        if line.split()[1].startswith("py:")
+    }
+
+
+ROOMS = [module.name for module in pkgutil.iter_modules(qalens.__path__) if module.name != "__main__"]
+
+
+def test_the_reference_has_every_public_name(site):
+    described = {name.rsplit(".", 1)[-1] for name in documented_names(site)}
+    modules = [qalens, *(getattr(qalens, name) for name in ("explain", "evaluation", "datasets", "plots"))]
+    wanted = {
+        name
+        for module in modules
+        for name in public_names(module)
+        if inspect.isclass(getattr(module, name)) or inspect.isfunction(getattr(module, name))
+    }
+    assert wanted - described == set()
+
+
+PUBLIC = [
+    (module, name)
+    for module in ("qalens", *(f"qalens.{room}" for room in ROOMS), "qalens.views.plots")
+    for name in getattr(importlib.import_module(module), "__all__", ())
+]
+
+
+@pytest.mark.parametrize(("module", "name"), PUBLIC, ids=[f"{module}.{name}" for module, name in PUBLIC])
+def test_every_public_class_and_function_has_an_example_that_runs(module, name):
+    value = getattr(importlib.import_module(module), name)
+    if inspect.isclass(value) or inspect.isfunction(value):
+        assert ">>> " in (inspect.getdoc(value) or "")
+
+
+# --- in a browser -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(params=["light", "dark"])
+def visit(request, chromium, site):
+    """Opens pages of the site from the disk, on a phone, in light and in dark; notes what is asked for."""
+    page = chromium.new_page(color_scheme=request.param, viewport={"width": 390, "height": 844})
+    asked: list[str] = []
+    page.on(
+        "request",
+        lambda one: None if one.url.startswith(("file:", "data:", "blob:")) else asked.append(one.url),
+    )
+    page.asked = asked
+    page.scheme = request.param
+
+    def open_page(name: str):
+        page.goto((site / name).as_uri())
+        return page
+
+    yield open_page
+    page.close()
+
+
+@pytest.mark.parametrize("name", MAIN_PAGES)
+def test_a_page_asks_for_nothing_fits_a_phone_and_shows_its_pictures(visit, name):
+    page = visit(name)
+    assert page.asked == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert (
+        page.evaluate("[...document.images].filter(i => i.complete && !i.naturalWidth).map(i => i.src)") == []
+    )
+    assert page.evaluate("document.documentElement.dataset.theme") == page.scheme
+
+
+@pytest.mark.parametrize("name", MAIN_PAGES)
+def test_axe_finds_no_fault(visit, name):
+    from axe_playwright_python.sync_playwright import Axe
+
+    found = Axe().run(visit(name), options={"resultTypes": ["violations"]})
+    faults = [
+        (fault["id"], node["html"][:200]) for fault in found.response["violations"] for node in fault["nodes"]
+    ]
+    assert faults == []
+
+
+def test_formulas_are_drawn(visit):
+    page = visit("concepts/spans.html")
+    sizes = page.eval_on_selector_all("math", "all => all.map(m => m.getBoundingClientRect().width)")
+    assert len(sizes) > 10
+    assert min(sizes) > 4
