@@ -193,7 +193,7 @@ def main() -> int:
     transformers.utils.logging.disable_progress_bar()
     torch.set_num_threads(1)  # a pool of threads would not survive the fork
     cluster = None
-    if options.engine == "ray":
+    if options.engine == "ray" and "RAY_ADDRESS" not in os.environ:
         cluster = subprocess.Popen(
             [sys.executable, "-c", CLUSTER], stdin=subprocess.PIPE, stdout=subprocess.PIPE
         )

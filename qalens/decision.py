@@ -18,6 +18,11 @@ class Decision:
     - `best`: the best span whether it was taken or not; None where the text has no span at all
     - `margin`: null score minus the score of the best span, in logits; above the threshold there is no answer
     - `threshold`: the no-answer threshold, in logits
+
+    >>> from qalens.testing import planted_reading
+    >>> reading = planted_reading("Who kept the lamp?", "Ada kept the lamp.", answer="Ada")
+    >>> reading.decision.answer.text, reading.decision.margin
+    ('Ada', -24.0)
     """
 
     answer: Answer | None

@@ -21,6 +21,11 @@ class SpanLogits:
     - `start`, `end` (W, T): float32; what stands at padding means nothing
 
     Raises `ModelError` where a token that is no padding has NaN or plus infinity.
+
+    >>> from qalens.testing import planted_logits
+    >>> logits = planted_logits("Ada kept the lamp.", answer="Ada")
+    >>> logits.start.shape == logits.windows.role.shape
+    True
     """
 
     windows: Windows

@@ -119,6 +119,12 @@ class FailedReading:
     """What stands in the place of a reading that could not be made: the reason, and what was given.
 
     `given` is the `Example`, or the item itself where it was no question and text. `answer` is None as in a reading without an answer; `error` tells the two apart.
+
+    >>> import qalens
+    >>> from qalens.testing import toy_model, toy_tokenizer
+    >>> (failed,) = qalens.Reader(toy_model(), toy_tokenizer()).read_many([("Who?", "")])
+    >>> failed
+    FailedReading(The context is empty; there is nothing to read.)
     """
 
     given: Any

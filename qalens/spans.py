@@ -38,6 +38,11 @@ class Answer:
 
     `score` is start + end logit, `probability` is P(span) in the distribution over all spans and no-answer, `window`
     the window with the best copy of the span, `tokens` its first and last token there.
+
+    >>> from qalens.testing import planted_reading
+    >>> reading = planted_reading("Who kept the lamp?", "Ada kept the lamp.", answer="Ada")
+    >>> reading.answer.text, reading.answer.span, reading.answer.score
+    ('Ada', CharSpan(start=0, end=3), 24.0)
     """
 
     text: str
@@ -84,6 +89,11 @@ class SpanDistribution:
     - `log_normalizer`: log Z
 
     Made by `span_distribution`. All arrays are read-only.
+
+    >>> from qalens.testing import planted_reading
+    >>> reading = planted_reading("Who kept the lamp?", "Ada kept the lamp.", answer="Ada")
+    >>> reading.spans
+    SpanDistribution(15 spans, P(no answer) = 0.000)
     """
 
     context: str

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qalens.errors import InputError
+from qalens.pair_tokenizer import PairTokenizer
 from qalens.records import read_only
 from qalens.text import check_text
 
@@ -126,84 +127,6 @@ class Windows:
     def __repr__(self) -> str:
         W, T = self.role.shape
         return f"Windows({W} × {T} tokens, {len(self.context):,} characters)"
-
-
-class PairTokenizer:
-    """A fast tokenizer as qalens uses it: a question and a text apart, and the tokens that join them.
-
-    Takes any `PreTrainedTokenizerFast` and works on a copy of its Rust part, so the tokenizer itself keeps its
-    state. Which special tokens stand where, and the segment ids, are learnt from one encoded pair. Raises
-    `InputError` for a slow tokenizer (it gives no offsets) and for one without a null token.
-    """
-
-    def __init__(self, tokenizer: Any):
-        if not getattr(tokenizer, "is_fast", False):
-            raise InputError(
-                f"{type(tokenizer).__name__} is a slow tokenizer and gives no character offsets; qalens needs a "
-                "fast one: AutoTokenizer.from_pretrained(name) loads it where the checkpoint has one."
-            )
-        from tokenizers import Tokenizer  # what every fast tokenizer is built on
-
-        self._rust = Tokenizer.from_str(tokenizer.backend_tokenizer.to_str())
-        self._rust.no_truncation()
-        self._rust.no_padding()
-        self._learn_template(tokenizer, self._rust.encode("a", "b"))
-        # From here on a special token typed in a text is text.
-        self._rust.encode_special_tokens = True
-        self._unknown_id = tokenizer.unk_token_id
-        self._reserved_ids = [i for i in tokenizer.all_special_ids if i != self._unknown_id]
-
-    def _learn_template(self, tokenizer: Any, probe: Any) -> None:
-        parts = np.array([-1 if s is None else s for s in probe.sequence_ids])
-        if not {0, 1} <= set(parts.tolist()):
-            raise InputError(
-                f"{type(tokenizer).__name__} does not encode a pair of question and text; qalens needs one that does."
-            )
-        ids, types = np.array(probe.ids), np.array(probe.type_ids)
-        q, c = np.flatnonzero(parts == 0), np.flatnonzero(parts == 1)
-        if q[0] > c[0]:
-            raise InputError(
-                "The tokenizer puts the text before the question; qalens expects the question first."
-            )
-        cuts = [slice(0, q[0]), slice(q[-1] + 1, c[0]), slice(c[-1] + 1, None)]
-        self.special_ids = [ids[s] for s in cuts]
-        self.special_types = [types[s] for s in cuts]
-        self.question_type, self.context_type = int(types[q[0]]), int(types[c[0]])
-        self.n_special = sum(map(len, self.special_ids))
-        # Asking the tokenizer by encoding a pair would reset its padding and truncation.
-        self.has_segments = "token_type_ids" in tokenizer.model_input_names
-        self.pad_id = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else 0
-        self.pad_type = getattr(tokenizer, "pad_token_type_id", 0) or 0
-        self.null_id = self._null_token(tokenizer)
-
-    def _null_token(self, tokenizer: Any) -> int:
-        specials = set(np.concatenate(self.special_ids).tolist())
-        for name in ("cls_token_id", "bos_token_id"):
-            token = getattr(tokenizer, name, None)
-            if token is not None and token in specials:
-                return token
-        raise InputError(
-            f"{type(tokenizer).__name__} puts neither a [CLS] nor a <s> token into a pair; without one a model has "
-            "no place for the score of no answer."
-        )
-
-    def encode(self, text: str) -> Any:
-        """The tokens of one text without special tokens, as a `tokenizers.Encoding`."""
-        return self._rust.encode(text, add_special_tokens=False)
-
-    def text_ids(self, encoding: Any) -> NDArray[np.int64]:
-        """The ids of an encoded text, where a special token's own id never stands for something typed.
-
-        Unigram vocabularies hold "</s>" as a piece like any other and find it in a text; there it reads as unknown.
-        """
-        ids = np.array(encoding.ids, np.int64)
-        if self._unknown_id is not None:
-            ids[np.isin(ids, self._reserved_ids)] = self._unknown_id
-        return ids
-
-    def token_strings(self, ids: NDArray[np.int64]) -> list[str]:
-        """Token strings of ids; an id that the tokenizer does not know reads as `<id>`."""
-        return [self._rust.id_to_token(int(i)) or f"<{int(i)}>" for i in ids]
 
 
 def check_geometry(tokenizer: PairTokenizer, max_length: int, stride: int | None) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import os
 import pkgutil
 import shutil
 import subprocess
@@ -33,7 +34,8 @@ MAIN_PAGES = (
 @pytest.fixture(scope="session")
 def site(tmp_path_factory):
     """The built site; workers of one run share it."""
-    root = tmp_path_factory.getbasetemp().parent / "site"
+    base = tmp_path_factory.getbasetemp()
+    root = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "site"
     with FileLock(f"{root}.lock"):
         if not (root / "done").exists():
             _build(root)

@@ -35,7 +35,8 @@ HOUSE = {
     "records": Room(0, -1),
     "text": Room(0, 0),
     "datasets": Room(1, 0),
-    "windows": Room(1, 0),
+    "pair_tokenizer": Room(1, 0),
+    "windows": Room(1, 1),
     "clusters": Room(1, -1),
     "logits": Room(2, 1),
     "legal_spans": Room(2, 2),
@@ -58,7 +59,7 @@ HOUSE = {
     # Beside the house: views and widgets know records, never the model that made them.
     "testing": Room(7, 4),
     "views": Room(7, 3, ("explain", "evaluation")),
-    "widgets": Room(8, 3, ("views", "explain")),
+    "widgets": Room(8, 3, ("views", "explain", "evaluation")),
     "integrations": Room(9, 8),
     "__main__": Room(10, 9),
 }
@@ -80,7 +81,7 @@ ALLOWED = {
 AT_HOME = {
     "torch": {"devices", "model", "reader", "explain", "testing", "integrations"},
     "transformers": {"model", "testing", "integrations"},
-    "tokenizers": {"windows", "testing"},
+    "tokenizers": {"pair_tokenizer", "testing"},
     "captum": {"explain"},
     "matplotlib": {"views", "widgets"},
     "IPython": {"widgets"},

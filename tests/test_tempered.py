@@ -53,7 +53,7 @@ def test_a_reading_knows_which_of_the_two_models_made_it(reader):
         warm.attribute(reader.read(QUESTION, TEXT))
     reading = warm.read(QUESTION, TEXT)
     attribution = warm.attribute(reading)
-    assert attribution.value == pytest.approx(reading.decision.best.score, abs=1e-4)
+    assert attribution.trust.value == pytest.approx(reading.decision.best.score, abs=1e-4)
     assert warm.lens(reading).start[-1] == pytest.approx(reading.logits.start, abs=1e-4)
 
 

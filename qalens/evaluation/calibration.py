@@ -108,12 +108,12 @@ class Calibration:
     answerability: dict[str, float]
 
     def __getitem__(self, label: str) -> ConfidenceReport:
+        """The confidence of that name or label; "probability, T" is the one with a temperature, whichever it is."""
         for row in self.rows:
-            if row.label == label or (row.name == label and row.temperature is None):
+            if label in (row.label, row.name if row.temperature is None else f"{row.name}, T"):
                 return row
-        raise InputError(
-            f"There is no confidence {label!r}; there are {', '.join(row.label for row in self.rows)}."
-        )
+        known = "; ".join(row.label for row in self.rows)
+        raise InputError(f"There is no confidence {label!r}; there are {known}.")
 
     def __str__(self) -> str:
         head = f"{'confidence':<24}{'ECE':>8}{'equal mass':>12}{'Brier':>8}{'AURC':>8}{'AUROC':>8}"

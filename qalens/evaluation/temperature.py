@@ -183,7 +183,7 @@ class _Table:
 def _table(rows: Sequence[ExampleRow]) -> _Table:
     N, K = len(rows), len(TEMPERATURES)
     # Where every span is masked, all lies on no answer, as in a text without a span.
-    has = np.array([row.score is not None and row.score > -math.inf for row in rows], bool)
+    has = np.array([not row.failed and row.score is not None and row.score > -math.inf for row in rows], bool)
     mass, near, margin = np.zeros((N, K)), np.zeros((N, K)), np.full(N, np.inf)
     gold = np.full((N, max([1, *(len(row.gold_scores) for row in rows)])), -np.inf)
     for k, row in enumerate(rows):

@@ -20,6 +20,9 @@ from qalens.evaluation.columns import By, Columns, Metric, check_metric, columns
 from qalens.evaluation.rows import ExampleRow
 from qalens.records import read_only
 
+# A margin below this stands for minus infinity.
+_NO_NUMBER = -1e300
+
 
 @dataclass(frozen=True, slots=True)
 class Level:
@@ -98,6 +101,17 @@ class ThresholdCurve:
         """
         check_metric(metric)
         return self.level(int((self.f1 if metric == "f1" else self.exact).argmax()))
+
+    def span(self) -> tuple[float, float]:
+        """The thresholds between which 98 % of the questions change, the one in use among them, and a little room.
+
+        What a picture of the curve shows.
+        """
+        held = self.margin[self.margin > _NO_NUMBER]
+        ends = [*np.quantile(held, [0.01, 0.99]).tolist()] if len(held) else [-1.0, 1.0]
+        ends += [self.in_use] if math.isfinite(self.in_use) else []
+        room = max(0.5, 0.05 * (max(ends) - min(ends)))
+        return min(ends) - room, max(ends) + room
 
     def between(self, old: float, new: float) -> tuple[int, ...]:
         """The numbers of the rows that change when the threshold moves from `old` to `new`, nearest to `old` first."""

@@ -24,7 +24,16 @@ Segment = Literal["question", "context", "special"]
 
 @dataclass(frozen=True, slots=True)
 class WordValue:
-    """What one word contributes: its text, where it stands, and the sum of the values of its tokens."""
+    """What one word contributes: its text, where it stands, and the sum of the values of its tokens.
+
+    >>> import qalens
+    >>> from qalens.testing import toy_model, toy_tokenizer
+    >>> reader = qalens.Reader(toy_model(), toy_tokenizer())
+    >>> reading = reader.read("Who kept the lamp?", "Ada kept the lamp. Tobias slept.")
+    >>> word = reader.attribute(reading).by_word()[0]
+    >>> word.text, word.role.name, word.span
+    ('Who', 'QUESTION', CharSpan(start=0, end=3))
+    """
 
     text: str
     role: Role
@@ -47,6 +56,14 @@ class Trust:
       ranks cannot be compared, or the model gives nan on the way to that baseline; empty where it was not asked for
     - `answer_share`: the share of all |values| that lies on the target's own span (for no-answer: on the best span); None
       where this window does not hold it
+
+    >>> import qalens
+    >>> from qalens.testing import toy_model, toy_tokenizer
+    >>> reader = qalens.Reader(toy_model(), toy_tokenizer())
+    >>> reading = reader.read("Who kept the lamp?", "Ada kept the lamp. Tobias slept.")
+    >>> trust = reader.attribute(reading).trust
+    >>> trust.converged, trust.completeness_error <= trust.tolerance, sorted(trust.agreement)
+    (True, True, ['mask', 'mean', 'zero'])
     """
 
     value: float
@@ -79,6 +96,14 @@ class Attribution:
     - `trust`: whether the values can be relied on; its fields can be read from here too
 
     Made by `reader.attribute`. All arrays are read-only.
+
+    >>> import qalens
+    >>> from qalens.testing import toy_model, toy_tokenizer
+    >>> reader = qalens.Reader(toy_model(), toy_tokenizer())
+    >>> reading = reader.read("Who kept the lamp?", "Ada kept the lamp. Tobias slept.")
+    >>> attribution = reader.attribute(reading)
+    >>> attribution.values.shape == attribution.tokens.shape
+    True
     """
 
     question: str
@@ -198,7 +223,15 @@ class Attribution:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FailedAttribution:
-    """What stands in the place of an attribution that could not be made: the reading (or what was given), and why."""
+    """What stands in the place of an attribution that could not be made: the reading (or what was given), and why.
+
+    >>> import qalens
+    >>> from qalens.testing import toy_model, toy_tokenizer
+    >>> reader = qalens.Reader(toy_model(), toy_tokenizer())
+    >>> (failed,) = reader.attribute_many(reader.read_many([("Who?", "")]))
+    >>> type(failed.reading).__name__, type(failed.error).__name__
+    ('FailedReading', 'InputError')
+    """
 
     reading: object
     error: QalensError

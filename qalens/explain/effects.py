@@ -132,6 +132,14 @@ class SentenceEffects:
     - `sentences`: the K sentences as spans of its text
     - `target`: the answer that is followed; where the reading abstains the best span, None where it has no span
     - `without`, `alone`: the `EditOutcomes` of dropping each sentence, and of keeping each alone
+
+    >>> import qalens
+    >>> from qalens.testing import toy_model, toy_tokenizer
+    >>> reader = qalens.Reader(toy_model(), toy_tokenizer())
+    >>> reading = reader.read("Who kept the lamp?", "Ada kept the lamp. Tobias slept.")
+    >>> effects = reader.sentence_effects(reading)
+    >>> effects.sentences[1].of(reading.context), effects.no_answer_effect.shape
+    ('Tobias slept.', (2,))
     """
 
     reading: Reading

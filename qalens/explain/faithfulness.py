@@ -62,6 +62,14 @@ class Faithfulness:
     - `value`: the target at the input; `passes`: how often the model ran
 
     All arrays are read-only.
+
+    >>> import qalens
+    >>> from qalens.testing import toy_model, toy_tokenizer
+    >>> reader = qalens.Reader(toy_model(), toy_tokenizer())
+    >>> reading = reader.read("Who kept the lamp?", "Ada kept the lamp. Tobias slept.")
+    >>> tested = reader.faithfulness(reading, reader.attribute(reading))
+    >>> tested.shares.tolist()
+    [0.01, 0.05, 0.1, 0.2, 0.5]
     """
 
     target: Target

@@ -38,6 +38,13 @@ class SmallestFlip:
     - `readings`: how many readings were spent
     - `proven`: whether it is certain that no smaller set flips, or with no words that no set at all does
     - `errors`: why some could not be read
+
+    >>> import qalens
+    >>> from qalens.testing import toy_model, toy_tokenizer
+    >>> reader = qalens.Reader(toy_model(), toy_tokenizer(), threshold=50)
+    >>> flip = reader.smallest_flip(reader.read("Who kept the lamp?", "Ada kept the lamp."), budget=40)
+    >>> flip.flipped, flip.words
+    (False, ())
     """
 
     reading: Reading

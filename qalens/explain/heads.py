@@ -51,6 +51,14 @@ class HeadAblation:
     - `values` (layers, heads): the target without each head; row 0 is layer 1, the first after the embeddings
 
     Made by `ablate_heads`. The array is read-only.
+
+    >>> import qalens
+    >>> from qalens.testing import toy_model, toy_tokenizer
+    >>> reader = qalens.Reader(toy_model(), toy_tokenizer())
+    >>> reading = reader.read("Who kept the lamp?", "Ada kept the lamp. Tobias slept.")
+    >>> ablation = reader.ablate_heads(reading)
+    >>> ablation.values.shape, len(ablation.strongest(3))
+    ((2, 4), 3)
     """
 
     reading: Reading

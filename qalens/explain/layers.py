@@ -37,6 +37,14 @@ class LayerTrace:
       span where it abstains; nan where the text has no span at all
 
     Made by `layer_trace`. All arrays are read-only.
+
+    >>> import qalens
+    >>> from qalens.testing import toy_model, toy_tokenizer
+    >>> reader = qalens.Reader(toy_model(), toy_tokenizer())
+    >>> reading = reader.read("Who kept the lamp?", "Ada kept the lamp. Tobias slept.")
+    >>> trace = reader.lens(reading)
+    >>> len(trace), bool(abs(trace.margin[-1] - reading.margin) < 1e-4)
+    (3, True)
     """
 
     reading: Reading

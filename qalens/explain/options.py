@@ -39,6 +39,9 @@ class Options:
     - `layer`: the layer of the conductance, from 0 on
 
     Raises `InputError` for a value that cannot work.
+
+    >>> Options(method="occlusion").tolerance
+    0.05
     """
 
     method: Method = "integrated_gradients"

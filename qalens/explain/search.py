@@ -30,6 +30,14 @@ class SmallestSentences:
     - `proven`: whether it is certain that no smaller set does it; False where the budget did not reach for all
       smaller sets, or some could not be read
     - `errors`: why some could not be read
+
+    >>> import qalens
+    >>> from qalens.testing import toy_model, toy_tokenizer
+    >>> reader = qalens.Reader(toy_model(), toy_tokenizer())
+    >>> reading = reader.read("Who kept the lamp?", "Ada kept the lamp. Tobias slept.")
+    >>> smallest = reader.smallest_sentences(reading)
+    >>> len(smallest.sentences) == len(smallest.spans) <= 2
+    True
     """
 
     reading: Reading

@@ -73,6 +73,14 @@ class FaithfulnessTable:
     - `rows`: one `MethodRow` for each method
     - `readings`: how many readings all methods were tested on
     - `failed`: the number in the given order and the reason of each reading that was left out for all methods
+
+    >>> import qalens
+    >>> from qalens.testing import toy_model, toy_tokenizer
+    >>> reader = qalens.Reader(toy_model(), toy_tokenizer())
+    >>> reading = reader.read("Who kept the lamp?", "Ada kept the lamp. Tobias slept.")
+    >>> table = reader.rank_methods([reading], methods=("input_x_gradient",))
+    >>> table.readings, [row.method for row in table.rows]
+    (1, ['input_x_gradient'])
     """
 
     rows: tuple[MethodRow, ...]

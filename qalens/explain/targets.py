@@ -52,6 +52,14 @@ class Target:
     - `span`, `tokens`: the span in characters, and its first and last token in that window; None for no answer
     - `rival`, `rival_tokens`: what a contrast holds against it, likewise
     - `note`: what a reader should know about the choice of the window; "" where there is nothing to say
+
+    >>> import qalens
+    >>> from qalens.testing import toy_model, toy_tokenizer
+    >>> reader = qalens.Reader(toy_model(), toy_tokenizer())
+    >>> reading = reader.read("Who kept the lamp?", "Ada kept the lamp. Tobias slept.")
+    >>> target = reader.attribute(reading, "no_answer", agreement=False).target
+    >>> target.words, target.span
+    ('logit of P(no answer)', None)
     """
 
     name: Literal["answer", "start", "end", "no_answer", "contrast"]

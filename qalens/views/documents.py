@@ -141,9 +141,7 @@ def _document_row(reading: DocumentsReading, d: int, p: float, retrieved: bool) 
     document, one = reading.documents[d], reading.readings[d]
     best = None if isinstance(one, FailedReading) else one.decision.best
     words = f"{percent(p)} that the answer stands in this document"
-    bar = element(
-        "span", element("span", element("b", style=f"width:{100 * p:.1f}%"), class_="ql-bar"), title=words
-    )
+    bar = element("span", element("b", style=f"width:{100 * p:.1f}%"), class_="ql-bar", title=words)
     cells = [
         element("td", _bdi(_document_name(document.id, d), 48)),
         element("td", element("span", bar, element("span", probability(p)), class_="ql-mass")),
@@ -180,9 +178,9 @@ def _in_its_words(answer: DocumentAnswer) -> Html:
     after = text[span.end : span.end + _AROUND]
     return element(
         "bdi",
-        element("small", _edge(before, cut=span.start > _AROUND)),
+        element("small", _edge(before, cut=span.start > _AROUND), style="font-weight:400"),
         element("mark", clip_middle(answer.text, 120), class_="ql-best"),
-        element("small", _edge(after, cut_after=span.end + _AROUND < len(text))),
+        element("small", _edge(after, cut_after=span.end + _AROUND < len(text)), style="font-weight:400"),
         dir="auto",
     )
 

@@ -175,9 +175,7 @@ def _threshold(curve: ThresholdCurve) -> Html:
     if len(curve) < 2:
         return Html()
     best, used = curve.best("f1"), curve.in_use
-    held = [*np.quantile(curve.margin, [0.01, 0.99]), *([used] if math.isfinite(used) else [])]
-    room = max(0.5, 0.05 * (max(held) - min(held)))
-    low, high = min(held) - room, max(held) + room
+    low, high = curve.span()
     places = np.linspace(low, high, _MOST_POINTS)
     levels = np.searchsorted(curve.threshold, places, side="right") - 1
     x = ((places - low) / (high - low)).tolist()

@@ -58,7 +58,7 @@ def thresholds(curve: ThresholdCurve, *, ax: Axes | None = None) -> Axes:
     """
     check_kind(curve, ThresholdCurve, "report.thresholds()")
     ax = axes(ax, 3.4)
-    low, high = _threshold_range(curve)
+    low, high = curve.span()
     x = np.concatenate([[low], np.clip(curve.threshold[1:], low, high), [high]])
     parts = (
         ("F1", curve.f1, BLUE, "-", 2.0),
@@ -246,15 +246,6 @@ def comparison(comparison: Comparison, *, ax: Axes | None = None) -> Axes:
     ax.set_xlim(-1.1 * reach, 1.1 * reach)
     quiet(ax, left=False)
     return ax
-
-
-def _threshold_range(curve: ThresholdCurve) -> tuple[float, float]:
-    """Where the thresholds are that change something, the one in use among them."""
-    held = [*np.quantile(curve.margin, [0.01, 0.99])] if len(curve.margin) else [-1.0, 1.0]
-    held += [curve.in_use] if math.isfinite(curve.in_use) else []
-    low, high = min(held), max(held)
-    room = max(0.5, 0.05 * (high - low))
-    return float(low - room), float(high + room)
 
 
 def _mark_thresholds(ax: Axes, curve: ThresholdCurve, low: float, high: float) -> None:

@@ -18,12 +18,14 @@ if TYPE_CHECKING:
     from qalens.widgets.attribution_explorer import AttributionExplorer
     from qalens.widgets.explorer import Explorer
     from qalens.widgets.layer_explorer import LayerExplorer
+    from qalens.widgets.no_answer_explorer import NoAnswerExplorer
     from qalens.widgets.span_explorer import SpanExplorer
 
 _HOME = {
     "AttributionExplorer": "attribution_explorer",
     "Explorer": "explorer",
     "LayerExplorer": "layer_explorer",
+    "NoAnswerExplorer": "no_answer_explorer",
     "SpanExplorer": "span_explorer",
 }
 
@@ -31,6 +33,7 @@ __all__ = [
     "AttributionExplorer",
     "Explorer",
     "LayerExplorer",
+    "NoAnswerExplorer",
     "SpanExplorer",
 ]
 

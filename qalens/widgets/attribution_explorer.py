@@ -90,9 +90,7 @@ class AttributionExplorer(ComputingExplorer):
                 "AttributionExplorer needs something to show: an attribution, as reader.attribute(reading) gives it, or "
                 "the reader itself, as reader=…"
             )
-        super().__init__(
-            given, reader, {"view": reading_view(reading), **reading_arrays(reading)}, **options
-        )
+        super().__init__(given, reader, {"view": reading_view(reading), **reading_arrays(reading)}, **options)
         if given and not {"target", "span", "rival", "method", "baseline"} & set(options):
             self._choose(choice_of(given[0]))
         self._settle()

@@ -13,18 +13,19 @@ _BETWEEN_REPORTS = 0.2  # seconds
 
 
 class Work:
-    """One computation in a thread of its own.
+    """One computation in a thread of its own, from `start()` on.
 
     - `compute(watch)` does it, and calls `watch(count)` now and then with how much is done
     - `report(count)` is told that, at most five times a second
     - `finish(outcome)` gets what `compute` returned, or the exception that it raised
-    - `after`: earlier work, which is stopped; this one waits for its end
+    - `after`: earlier work, which is stopped at the start; this one waits for its end
 
-    Both are called in the event loop that was running when the work began, where there is one (a kernel has one, and its
-    widgets belong to it), else in the thread. What was stopped ends at its next `watch` and calls neither of them again.
+    Both are called in the event loop that runs at the start, where there is one (a kernel has one, and its widgets belong
+    to it), else in the thread. What was stopped ends at its next `watch` and calls neither of them again.
 
     >>> found = []
     >>> work = Work(lambda watch: 6 * 7, report=print, finish=found.append)
+    >>> work.start()
     >>> work.wait()
     >>> found
     [42]
@@ -41,11 +42,15 @@ class Work:
         self._compute, self._report, self._finish, self._after = compute, report, finish, after
         self._stopped = threading.Event()
         self._told = time.monotonic()
-        self._loop = _running_loop()
+        self._loop: asyncio.AbstractEventLoop | None = None
         # A daemon, so that a kernel that is shut down does not wait for it.
         self._thread = threading.Thread(target=self._run, name="qalens-work", daemon=True)
-        if after is not None:
-            after.stop()
+
+    def start(self) -> None:
+        """Begin; `finish` may be called before this returns."""
+        self._loop = _running_loop()
+        if self._after is not None:
+            self._after.stop()
         self._thread.start()
 
     def stop(self) -> None:

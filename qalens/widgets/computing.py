@@ -33,11 +33,13 @@ class ComputingExplorer(Explorer):
     live = traitlets.Bool(False).tag(sync=True)
     status = traitlets.Dict().tag(sync=True)
 
+    # Of the class, so that one that was refused can be let go.
+    _work: Work | None = None
+    _stopped: Work | None = None
+
     def __init__(self, records: Sequence[Any], reader: Any, data: Mapping[str, Any], **options: Any):
         self.reader = reader
         self._records = list(records)
-        self._work: Work | None = None
-        self._stopped: Work | None = None
         self._asked: Any = None
         self._settled = False
         own = {
@@ -141,7 +143,9 @@ class ComputingExplorer(Explorer):
 
     def _computed(self, choice: Any, watch: Callable[[int], None] | None) -> Any:
         if self.reader is None:
-            raise InputError("This was not computed, and there is no reader to compute it; pass one as reader=…")
+            raise InputError(
+                "This was not computed, and there is no reader to compute it; pass one as reader=…"
+            )
         return self._compute(choice, watch)
 
     def _start(self, choice: Any) -> None:
@@ -166,6 +170,7 @@ class ComputingExplorer(Explorer):
         self._work = Work(
             lambda watch: self._computed(choice, watch), report=report, finish=finish, after=before
         )
+        self._work.start()
 
     def _keep(self, record: Any) -> None:
         self._records.append(record)

@@ -182,15 +182,17 @@ const PIECES_IN_BLOCK = 80;
  * - `label`: what the list of tokens is called for those who do not see it
  * - `describe(token)`: what is said aloud of the token under the cursor
  * - `hover(token | null)`, `pick(first, last)`: a token is pointed at; a token or a run of tokens is chosen
+ * - `move(token)`: the cursor came to a token
  * - `key(event, token)`: other keys; returns true where it used one
  */
 class Prose {
-  constructor(ui, { text, begin, end, label, describe, hover, pick, key, tall = 340 }) {
+  constructor(ui, { text, begin, end, label, describe, hover, pick, move, key, tall = 340 }) {
     this.ui = ui;
     this.words = text instanceof Words ? text : new Words(text);
     this.describe = describe ?? (() => "");
     this.hover = hover ?? (() => {});
     this.pick = pick ?? (() => {});
+    this.move = move ?? (() => {});
     this.key = key ?? (() => false);
     this.begin = begin;
     this.end = end;
@@ -413,6 +415,7 @@ class Prose {
     if (!piece.id) piece.id = freshId();
     this.el.setAttribute("aria-activedescendant", piece.id);
     this.reveal(token);
+    this.move(token);
     this.hover(token);
     if (!quiet) this.ui.say(this.describe(token));
   }
@@ -692,7 +695,6 @@ class Ui {
     for (const host of [document.body, document.documentElement]) {
       observer.observe(host, { attributes: true, attributeFilter: attributes });
     }
-    this.done(() => observer.disconnect());
     this.listen(matchMedia("(prefers-color-scheme: dark)"), "change", look);
   }
   /** Call when the theme changes. */

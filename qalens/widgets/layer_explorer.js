@@ -121,7 +121,7 @@ function passage({ ui, trace }) {
   const title = h("span", {}), legend = h("div", { class: "ql-legend" });
   const state = { last: -1 };
   const prose = new Prose(ui, {
-    text: trace.words, begin: trace.begin, end: trace.end, label: "The text, token by token", tall: 240,
+    text: trace.words, begin: trace.begin, end: trace.end, label: "The text, token by token", tall: 300,
     describe: t => `${trace.words.slice(trace.begin[t], trace.end[t])}, in the answer at ${trace.layers[trace.layer].name} ${fmt.probability(trace.within(trace.layer)[t])}`,
     hover: t => state.hover?.(t),
     key: event => {
@@ -298,9 +298,12 @@ function tokenMaps(state) {
   const chooser = trace.windows.length > 1 ? windowChoice(ui, trace) : null;
   const long = trace.windows.some(one => one.length > NEAR) && trace.view.best !== null;
   const el = h("section", {},
-    h("div", { class: "ql-h" }, h("strong", {}, "Starts and ends"), "by layer, down, and token, across: the head's own probabilities",
+    h("div", { class: "ql-h" }, h("strong", {}, "Starts and ends"), "by layer, down, and token, across: what the head gives to each token",
       h("span", { class: "ql-push ql-bar" }, chooser, long ? zoom.el : null)),
-    stack, line);
+    stack, line,
+    h("div", { class: "ql-legend" },
+      h("span", {}, "start 0 ", h("i", { class: "ql-ramp ql-start" }), " 1"), h("span", {}, "end 0 ", h("i", { class: "ql-ramp ql-end" }), " 1"),
+      h("span", {}, "shades follow the square root, so that small ones are seen")));
   return { el, point, redraw };
 }
 

@@ -138,6 +138,8 @@ function explore(ui) {
     line.show();
   };
   state.point = point;
+  state.follow = t => axes.include(t);
+  state.reveal = t => text.prose.reveal(t);
   const follow = () => {
     text.mark();
     axes.point();
@@ -200,6 +202,7 @@ function passage(state) {
     text: view.context, begin: spans.begin, end: spans.end, tall: 420,
     label: "The text, token by token. Arrows move, Enter selects the best span of a token.",
     describe: t => tokenWords(state, prose.words, t).join("; "),
+    move: t => state.follow?.(t),
     hover: t => state.point?.(t === null ? null : { token: t }),
     pick: (a, b) => state.select(a === b ? spans.bestOf(a) : spans.score(a, b) ?? longSpan(spans, a, b)),
     key: event => {
@@ -346,15 +349,15 @@ function pictures(state, words) {
   });
   over.el.setAttribute("aria-hidden", "true");
   over.el.classList.add("ql-over");
-  const map = minimap(state, shown, change => {
+  const map = minimap(state, shown, middle => {
     main.draw();
     over.draw();
-    if (change !== undefined) state.revealed?.(change);
+    if (middle !== undefined) state.reveal?.(middle);
   });
   const el = h("div", {}, map.el, h("div", { class: "ql-stack" }, main.el, over.el),
     h("p", { class: "ql-note ql-key" },
       "In the map each cell is a span: under its first token, as deep as it is long, up to ",
-      fmt.count(view.longest, "token"), ". The darker, the more probable (log scale). The outlined cell is the ",
+      fmt.count(view.longest, "token"), ". The stronger its colour, the more probable (log scale). The outlined cell is the ",
       view.answer === null ? "best span, which was rejected." : "answer."));
 
   const at = event => {

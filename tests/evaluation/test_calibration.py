@@ -145,6 +145,7 @@ def test_temperatures_stand_beside_the_model_as_it_is():
     sure = np.where([one.answer is None for one in rows], warm.no_answer_probability, warm.probability)
     right = np.array([one.exact for one in rows])
     assert found["probability, T = 2.00"].brier == pytest.approx(((sure - right) ** 2).mean())
+    assert found["margin, T"] is found["margin, T = 2.00"]
     assert set(found.answerability) == {"margin", "P(no answer)", "P(no answer), T = 2.00", "product"}
     unanswerable = np.array([not one.golds for one in rows])
     assert found.answerability["margin"] == separation(np.array([one.margin for one in rows]), unanswerable)
@@ -173,6 +174,6 @@ def test_options_that_mean_nothing_are_refused(options, message):
 
 
 def test_an_unknown_confidence_names_those_there_are():
-    with pytest.raises(InputError, match="no confidence 'luck'; there are probability, cluster"):
+    with pytest.raises(InputError, match="no confidence 'luck'; there are probability; cluster"):
         calibration(random_rows(5), temperature=None)["luck"]
     assert str(calibration(random_rows(5), temperature=None)).splitlines()[1].split() == "confidence ECE equal mass Brier AURC AUROC".split()  # fmt: skip

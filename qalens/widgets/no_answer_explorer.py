@@ -1,0 +1,225 @@
+"""The explorer of the no-answer decision: null scores against spans, and a threshold that can be moved."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import traitlets
+
+from qalens.by_window import window_distributions
+from qalens.errors import InputError
+from qalens.evaluation.rows import ExampleRow, example_row
+from qalens.evaluation.thresholds import ThresholdCurve, sweep
+from qalens.reading import FailedReading, Reading
+from qalens.spans import Answer, SpanDistribution
+from qalens.views.markup import clip, clip_middle
+from qalens.widgets.explorer import Explorer, check_reading
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_QUESTION = 300  # columns of a question that are shown
+_ANSWER = 120
+
+
+class NoAnswerExplorer(Explorer):
+    """Explore why a model answers or abstains, and move the threshold that decides.
+
+    For one reading: the null score of every window against its best span, the margin as a point on a line, and a
+    threshold on the same line; moving it turns the decision at once. For several readings also exact match and F1 at
+    every threshold, where their gold answers are known, and the questions that the last move turned.
+
+    - `threshold`: no answer where the margin is above it, in logits; it can be observed, linked and set. None starts
+      with the threshold that the (first) reading was decided at
+    - `selected`: the number of the reading whose windows are shown, or None
+    - `layout`: as with every ipywidget
+
+    A `FailedReading` among several keeps its place and says its reason. Raises `InputError` where there is no reading
+    at all, for a threshold that is not finite, and for a number that no reading has.
+
+    >>> from qalens.testing import planted_reading
+    >>> explorer = NoAnswerExplorer(planted_reading("Who kept the lamp?", "Ada kept the lamp.", answer="Ada"))
+    >>> explorer.answers[0].text
+    'Ada'
+    >>> explorer.threshold = -30.0
+    >>> explorer.answers
+    (None,)
+    """
+
+    script = "no_answer_explorer.js"
+    height = 700
+
+    threshold = traitlets.Float(0.0).tag(sync=True)
+    selected = traitlets.Int(default_value=None, allow_none=True).tag(sync=True)
+
+    def __init__(
+        self,
+        readings: Reading | Iterable[Reading | FailedReading],
+        *,
+        threshold: float | None = None,
+        **options: Any,
+    ):
+        self.readings = _several(readings)
+        first = next(r for r in self.readings if isinstance(r, Reading))
+        if threshold is None:
+            threshold = first.decision.threshold if math.isfinite(first.decision.threshold) else 0.0
+        options = {"selected": self.readings.index(first), **options}
+        super().__init__({"view": no_answer_view(self.readings)}, threshold=threshold, **options)
+
+    @property
+    def answers(self) -> tuple[Answer | None, ...]:
+        """The answer of each reading at the present threshold, None where it abstains or could not be read."""
+        decided = (r.with_threshold(self.threshold) if isinstance(r, Reading) else r for r in self.readings)
+        return tuple(reading.answer for reading in decided)
+
+    @traitlets.validate("threshold")
+    def _check_threshold(self, proposal: Mapping[str, Any]) -> float:
+        if not math.isfinite(proposal["value"]):
+            raise InputError(
+                f"The threshold has to be a finite number of logits to be shown, but is {proposal['value']}."
+            )
+        return proposal["value"]
+
+    @traitlets.validate("selected")
+    def _check_selected(self, proposal: Mapping[str, Any]) -> int | None:
+        k = proposal["value"]
+        if k is not None and not 0 <= k < len(self.readings):
+            raise InputError(f"selected is {k}, but the readings are numbered 0 to {len(self.readings) - 1}.")
+        return k
+
+    def summary(self) -> str:
+        """How many readings, or the question of the only one."""
+        if len(self.readings) == 1:
+            return f"{clip(self.readings[0].question, 120)} — answer or no answer"
+        return f"Answer or no answer: {len(self.readings):,} questions"
+
+    def figure(self) -> Figure:
+        """The decision of the only reading, or the figures by threshold, as a figure of matplotlib."""
+        from matplotlib.figure import Figure
+
+        from qalens.views import evaluation_plots, plots
+
+        figure = Figure(figsize=(7.2, 3.4), layout="constrained")
+        ax = figure.subplots()
+        curve = _curve(self._rows())
+        if len(self.readings) > 1 and curve is not None:
+            evaluation_plots.thresholds(curve, ax=ax)
+            return figure
+        shown = self.readings[self.selected if self.selected is not None else 0]
+        if isinstance(shown, Reading):
+            plots.no_answer(shown.with_threshold(self.threshold), ax=ax)
+        return figure
+
+    def _rows(self) -> list[ExampleRow]:
+        return [_row(reading) for reading in self.readings]
+
+
+def no_answer_view(readings: Sequence[Reading | FailedReading]) -> dict[str, Any]:
+    """What the explorer shows of some readings, as JSON.
+
+    - `readings`: for each its question, best span, null score, margin (None: no threshold brings an answer), P(∅), gold
+      answers, how good its best span is (0 to 1), and its windows
+    - `curve`: the figures by threshold, or None where no gold answers are known
+
+    >>> from qalens.testing import planted_reading
+    >>> view = no_answer_view([planted_reading("Who kept it?", "Ada kept it.", answer="Ada")])
+    >>> view["readings"][0]["best"], view["curve"]
+    ('Ada', None)
+    """
+    rows = [_row(reading) for reading in readings]
+    curve = _curve(rows)
+    return {
+        "readings": [_shown(reading, row) for reading, row in zip(readings, rows, strict=True)],
+        "curve": None if curve is None else _curve_view(curve),
+    }
+
+
+def _several(readings: Any) -> tuple[Reading | FailedReading, ...]:
+    if isinstance(readings, Reading | FailedReading):
+        return (check_reading(readings, "NoAnswerExplorer"),)
+    if not isinstance(readings, Iterable) or isinstance(readings, str):
+        check_reading(readings, "NoAnswerExplorer")
+    found = tuple(readings)
+    for reading in found:
+        if not isinstance(reading, FailedReading):
+            check_reading(reading, "NoAnswerExplorer")
+    if not any(isinstance(reading, Reading) for reading in found):
+        raise InputError(
+            f"NoAnswerExplorer needs a reading, but of the {len(found)} given none could be made."
+            if found
+            else "NoAnswerExplorer needs at least one reading, but got none."
+        )
+    return found
+
+
+def _row(reading: Reading | FailedReading) -> ExampleRow:
+    return example_row(reading.example if isinstance(reading, Reading) else reading.given, reading)
+
+
+def _curve(rows: Sequence[ExampleRow]) -> ThresholdCurve | None:
+    return sweep(rows) if any(row.best_f1 is not None for row in rows) else None
+
+
+def _shown(reading: Reading | FailedReading, row: ExampleRow) -> dict[str, Any]:
+    if isinstance(reading, FailedReading):
+        return {"question": clip(row.question, _QUESTION), "error": clip(str(reading.error), _QUESTION)}
+    golds = None if row.golds is None else [clip_middle(t, _ANSWER) for t in dict.fromkeys(row.gold_texts)]
+    return {
+        "question": clip(row.question, _QUESTION),
+        "best": None if row.best is None else clip_middle(row.best.text, _ANSWER),
+        "score": row.score,
+        "null": _finite(reading.spans.null_score),
+        "margin": _finite(reading.margin),
+        "p": row.probability,
+        "none": reading.no_answer_probability,
+        "golds": golds,
+        "exact": row.best_exact,
+        "f1": row.best_f1,
+        "rule": reading.null,
+        "windows": _windows(reading),
+    }
+
+
+def _windows(reading: Reading) -> list[dict[str, Any]]:
+    """For each window what it says alone, and the characters of the text that it holds."""
+    alone: tuple[SpanDistribution, ...] = (reading.spans,)
+    if len(reading.windows) > 1:
+        alone = window_distributions(reading.logits, max_answer_length=reading.max_answer_length)
+    shown = []
+    for w, spans in enumerate(alone):
+        inside = reading.windows.answerable[w]
+        held = reading.windows.offsets[w][inside]
+        best = spans.top(1)
+        shown.append(
+            {
+                "null": _finite(float(reading.spans.null_scores[w])),
+                "score": _finite(best[0].score) if best else None,
+                "best": clip_middle(best[0].text, _ANSWER) if best else None,
+                "none": spans.null_probability,
+                "held": [int(held[0, 0]), int(held[-1, 1])] if len(held) else None,
+            }
+        )
+    return shown
+
+
+def _curve_view(curve: ThresholdCurve) -> dict[str, Any]:
+    def rounded(values: Any) -> list[float | None]:
+        return [None if math.isnan(x) else round(float(x), 4) for x in values]
+
+    best = curve.best()
+    return {
+        # The first level, where nothing is answered, has no lowest threshold.
+        "threshold": [None, *curve.threshold[1:].tolist()],
+        "exact": rounded(curve.exact),
+        "f1": rounded(curve.f1),
+        "has_answer_f1": rounded(curve.has_answer_f1),
+        "no_answer": rounded(curve.no_answer_exact),
+        "answered": curve.answered.tolist(),
+        "best": {"threshold": _finite(best.threshold), "f1": round(best.f1, 4)},
+    }
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
