@@ -11,6 +11,7 @@ the process that drives it. The exit status is 1 where anything was lost, double
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import os
 import random
@@ -181,6 +182,19 @@ def torment(
             raise SystemExit(f"a run that was gone on with ended with status {status}, after {tally}")
 
 
+def started_cluster() -> subprocess.Popen[bytes] | None:
+    """A Ray cluster on this machine in a process of its own, unless RAY_ADDRESS names one; Ray is imported before forks."""
+    os.environ.setdefault("RAY_AUTH_MODE", "token")  # as a local cluster has it by itself
+    cluster = None
+    if "RAY_ADDRESS" not in os.environ:
+        cluster = subprocess.Popen(
+            [sys.executable, "-c", CLUSTER], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+        os.environ["RAY_ADDRESS"] = cluster.stdout.readline().decode().strip() if cluster.stdout else ""
+    importlib.import_module("ray.data")
+    return cluster
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -192,12 +206,7 @@ def main() -> int:
     options = parser.parse_args()
     transformers.utils.logging.disable_progress_bar()
     torch.set_num_threads(1)  # a pool of threads would not survive the fork
-    cluster = None
-    if options.engine == "ray" and "RAY_ADDRESS" not in os.environ:
-        cluster = subprocess.Popen(
-            [sys.executable, "-c", CLUSTER], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-        )
-        os.environ["RAY_ADDRESS"] = cluster.stdout.readline().decode().strip()
+    cluster = started_cluster() if options.engine == "ray" else None
     with tempfile.TemporaryDirectory() as place:
         work = Path(place)
         reader = qalens.load(checkpoint(work / "checkpoint"), max_length=96)

@@ -30,7 +30,6 @@ nb_mime_priority_overrides = [("html", "text/html", 0)]
 
 # Straight quotes, as they are typed: options are strings.
 smartquotes = False
-maximum_signature_line_length = 80
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 autodoc_typehints_format = "short"

@@ -374,7 +374,7 @@ def _placed(answer: Answer, d: int, document: Document, log_normalizer: float) -
         text=answer.text,
         span=answer.span,
         score=answer.score,
-        probability=math.exp(answer.score - log_normalizer - 0.01),
+        probability=math.exp(answer.score - log_normalizer),
         window=answer.window,
         tokens=answer.tokens,
         document=d,

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 import transformers
-from checkpoints import CONFIGS, QUESTION, STORY, TOKENIZERS, model, save
+from checkpoints import EVERY_CONFIG, QUESTION, STORY, TOKENIZERS, model, save
 
 import qalens
 from qalens.errors import InputError
@@ -16,7 +16,7 @@ from qalens.model import QAModel
 from qalens.reader import Reader
 from qalens.windows import make_windows
 
-EVERY_ARCHITECTURE = pytest.mark.parametrize("architecture", CONFIGS)
+EVERY_ARCHITECTURE = pytest.mark.parametrize("architecture", EVERY_CONFIG)
 # The most tokens that each can take with 128 positions: RoBERTa's kin lose two to their padding index.
 LIMITS = {
     "bert-uncased": 128,

@@ -90,6 +90,8 @@ AT_HOME = {
     "bm25s": {"retrieval"},
     "pandas": {"evaluation"},
     "haystack": {"integrations"},
+    "ray": {"integrations"},
+    "pyarrow": {"integrations"},
 }
 
 

@@ -136,10 +136,9 @@ def figures(
     kept = [rows[k] for k in table.index.tolist()]
     has = table.answerable.astype(float)
     ones = np.ones(len(table))
-    above = np.stack(
-        [table.exact, table.f1, table.exact * has, table.f1 * has, table.exact * (1 - has), ~table.answered],
-        axis=1,
-    )
+    abstained = (~table.answered).astype(float)
+    parts = [table.exact, table.f1, table.exact * has, table.f1 * has, table.exact * (1 - has), abstained]
+    above = np.stack(parts, axis=1)
     below = np.stack([ones, ones, has, has, 1 - has, ones], axis=1)
     found = estimates(above, below, groups(kept, by), resamples=resamples, seed=seed, level=level)
     failed = int(table.failed.sum())

@@ -7,6 +7,7 @@ import json
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Literal
@@ -324,21 +325,14 @@ _COLUMNS = [
 ]
 
 
-def _opened(path: Path, mode: Literal["rb", "wb"], *, compressed: bool) -> IO[bytes]:
-    if not compressed:
-        return path.open(mode)
-    # Without the time and the name of the file, which would make every copy another one.
-    raw = path.open(mode)
-    return _Gzip(raw, mode)
-
-
-class _Gzip(gzip.GzipFile):
-    """A compressed file that closes what it was opened on, and says nothing of when and where it was written."""
-
-    def __init__(self, raw: IO[bytes], mode: Literal["rb", "wb"]):
-        super().__init__(filename="", mode=mode, fileobj=raw, mtime=0)
-        self._raw_file = raw
-
-    def close(self) -> None:
-        super().close()
-        self._raw_file.close()
+@contextmanager
+def _opened(
+    path: Path, mode: Literal["rb", "wb"], *, compressed: bool
+) -> Iterator[IO[bytes] | gzip.GzipFile]:
+    with path.open(mode) as raw:
+        if not compressed:
+            yield raw
+            return
+        # Without the time and the name of the file, which would make every copy another one.
+        with gzip.GzipFile(filename="", mode=mode, fileobj=raw, mtime=0) as file:
+            yield file

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -166,7 +166,7 @@ def score_predictions(
     values = np.array([odds[id] for id in ids], float)
     # Equal odds stay in the order of the file that holds them.
     place = {id: k for k, id in enumerate(odds)}
-    order = np.lexsort(([place[id] for id in ids], values))
+    order = np.lexsort((np.array([place[id] for id in ids]), values))
     return _scores(raw.with_none(values > threshold), raw, values, order)
 
 
@@ -233,9 +233,8 @@ def _scores(
     overlap, overlap_at = _best_threshold(raw, raw.f1, odds, order)
     precision = [_average_precision(has, x, odds, order) for x in (raw.exact, raw.f1, has.astype(float))]
     names = ("exact_average_precision", "f1_average_precision", "oracle_average_precision")
-    kept = {name: getattr(figures, name) for name in list(SquadScores.__dataclass_fields__)[:8]}
-    return SquadScores(
-        **kept,
+    return replace(
+        figures,
         best_exact=exact,
         best_exact_threshold=exact_at,
         best_f1=overlap,

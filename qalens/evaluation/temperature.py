@@ -293,4 +293,4 @@ def _knots() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     for k in range(1, K - 1):
         left[k, k - 1 : k + 2] = step / 6, 2 * step / 3, step / 6
         right[k, k - 1 : k + 2] = 1 / step, -2 / step, 1 / step
-    return knots, np.linalg.solve(left, right)
+    return knots, np.linalg.solve(left, right).astype(np.float64)

@@ -141,7 +141,7 @@ def sweep(rows: Sequence[ExampleRow]) -> ThresholdCurve:
         return np.concatenate([[0.0], np.cumsum(values[order])[last]])
 
     right = [level_sums(np.where(has, x, 0.0)) for x in (table.best_exact, table.best_f1)]
-    abstained = (~has).sum() - level_sums(~has)
+    abstained = (~has).sum() - level_sums((~has).astype(float))
     used = {row.threshold for row in rows if row.threshold is not None}
     return ThresholdCurve(
         threshold=np.concatenate([[-np.inf], margin[last]]),

@@ -89,7 +89,7 @@ def old_windows(
     asked, text = pair.encode(question), pair.encode(context)
     room = max_length - pair.n_special - len(asked)
     n = len(text)
-    if n > room and stride > room:
+    if n > room and stride >= room:
         return make_windows(
             pair, question, context, max_length=max_length, stride=stride, max_memory=max_memory
         )

@@ -96,8 +96,7 @@ def _wave(ray: Any, task: Task, shards: list[Shard], workers: int) -> Iterator[t
     rows = iter(found.iter_rows())
     while waiting:
         try:
-            with _quiet():
-                row = next(rows)
+            row = next(rows)
         except ray.exceptions.RayError as error:
             left = ", ".join(str(number) for number in list(waiting)[:8])
             raise QalensError(
@@ -135,43 +134,35 @@ def _fitting(ray: Any, task: Task, workers: int) -> int:
 def _connected() -> Iterator[Any]:
     """Ray, connected to a cluster; one that was started here ends here."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    ray = _imported()
-    started = not ray.is_initialized()
-    if started:
-        with _quiet():
+    # Ray warns of its own settings, from threads of its own too: errors for those who turn warnings into errors.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        ray = _imported()
+        started = not ray.is_initialized()
+        if started:
             address = os.environ.get("RAY_ADDRESS", "local")
             own = {"include_dashboard": False} if address == "local" else {}
             ray.init(address=address, logging_level=logging.WARNING, **own)
-    context = ray.data.DataContext.get_current()
-    before = context.enable_progress_bars, context.print_on_execution_start
-    # The run has a bar of its own.
-    context.enable_progress_bars = context.print_on_execution_start = False
-    logging.getLogger("ray.data").setLevel(logging.WARNING)
-    try:
-        yield ray
-    finally:
-        context.enable_progress_bars, context.print_on_execution_start = before
-        if started:
-            with _quiet():
+        context = ray.data.DataContext.get_current()
+        before = context.enable_progress_bars, context.print_on_execution_start
+        # The run has a bar of its own.
+        context.enable_progress_bars = context.print_on_execution_start = False
+        logging.getLogger("ray.data").setLevel(logging.WARNING)
+        try:
+            yield ray
+        finally:
+            context.enable_progress_bars, context.print_on_execution_start = before
+            if started:
                 ray.shutdown()
 
 
 def _imported() -> Any:
     try:
-        with _quiet():
-            import ray
-            import ray.data
-            import ray.exceptions
+        import ray
+        import ray.data
+        import ray.exceptions
     except ImportError as error:
         raise MissingExtraError(
             'The engine "ray" needs Ray Data: pip install "qalens[ray]". On one machine engine="processes" needs nothing.'
         ) from error
     return ray
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Without the warnings of Ray, which would be errors for those who turn warnings into errors."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield

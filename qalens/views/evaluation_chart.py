@@ -63,23 +63,7 @@ def chart_html(
         return round(_TOP + height * (1 - value), 1)
 
     rules = [element("line", x1=0, x2="100%", y1=y(t.at), y2=y(t.at), class_="ql-rule") for t in up]
-    uprights = [
-        element(
-            "line", x1=per_cent(100 * x), x2=per_cent(100 * x), y1=_TOP, y2=_TOP + height, class_="ql-in-use"
-        )
-        for x in levels
-    ]
-    inner = element(
-        "svg",
-        *(_polyline(curve) for curve in curves),
-        viewBox=f"0 0 {_UNITS} {_UNITS}",
-        preserveAspectRatio="none",
-        x=0,
-        y=_TOP,
-        width="100%",
-        height=height,
-        overflow="visible",
-    )
+    uprights = [_upright(per_cent(100 * x), height) for x in levels]
     points = [
         element(
             "circle",
@@ -91,17 +75,38 @@ def chart_html(
         )
         for dot in dots
     ]
-    feet = [
-        element(
-            "text", tick.text, x=per_cent(100 * tick.at), y=_TOP + height + 16, text_anchor=_anchor(tick.at)
-        )
-        for tick in across
-    ]
+    parts = [*rules, *uprights, _stretched(curves, height), *points, *_feet(across, _TOP + height + 16)]
     size = {"height": _TOP + height + _FOOT, "width": "100%"}
-    picture = element("svg", *rules, *uprights, inner, *points, *feet, role="img", aria_label=facts, **size)
+    picture = element("svg", *parts, role="img", aria_label=facts, **size)
     labels = [element("text", tick.text, x="100%", y=y(tick.at) + 4, text_anchor="end") for tick in up]
     gutter = element("svg", *labels, aria_hidden="true", **size)
     return join(element("div", gutter, picture, class_="ql-axis"), _key(curves))
+
+
+def _upright(x: str, height: int) -> Html:
+    return element("line", x1=x, x2=x, y1=_TOP, y2=_TOP + height, class_="ql-in-use")
+
+
+def _stretched(curves: Sequence[Curve], height: int) -> Html:
+    """The curves in a drawing of their own that fills the picture; strokes keep their width."""
+    return element(
+        "svg",
+        *(_polyline(curve) for curve in curves),
+        viewBox=f"0 0 {_UNITS} {_UNITS}",
+        preserveAspectRatio="none",
+        x=0,
+        y=_TOP,
+        width="100%",
+        height=height,
+        overflow="visible",
+    )
+
+
+def _feet(across: Sequence[Tick], y: int) -> list[Html]:
+    return [
+        element("text", tick.text, x=per_cent(100 * tick.at), y=y, text_anchor=_anchor(tick.at))
+        for tick in across
+    ]
 
 
 def _polyline(curve: Curve) -> Html:

@@ -33,6 +33,7 @@ from qalens.views.explained import (
     sentence_effects,
 )
 from qalens.views.lettering import lettering, one_direction, shorten, visible, wrap
+from qalens.views.outcome_plots import outcomes
 from qalens.views.series import equation, number
 
 __all__ = [
@@ -46,6 +47,7 @@ __all__ = [
     "heads",
     "lens",
     "no_answer",
+    "outcomes",
     "overview",
     "ranked_spans",
     "reliability",

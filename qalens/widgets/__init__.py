@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from qalens.widgets.attribution_explorer import AttributionExplorer
+    from qalens.widgets.dataset_explorer import DatasetExplorer
+    from qalens.widgets.compare_explorer import CompareExplorer
     from qalens.widgets.explorer import Explorer
     from qalens.widgets.layer_explorer import LayerExplorer
     from qalens.widgets.no_answer_explorer import NoAnswerExplorer
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 
 _HOME = {
     "AttributionExplorer": "attribution_explorer",
+    "DatasetExplorer": "dataset_explorer",
+    "CompareExplorer": "compare_explorer",
     "Explorer": "explorer",
     "LayerExplorer": "layer_explorer",
     "NoAnswerExplorer": "no_answer_explorer",
@@ -31,6 +35,8 @@ _HOME = {
 
 __all__ = [
     "AttributionExplorer",
+    "DatasetExplorer",
+    "CompareExplorer",
     "Explorer",
     "LayerExplorer",
     "NoAnswerExplorer",

@@ -695,6 +695,7 @@ class Ui {
     for (const host of [document.body, document.documentElement]) {
       observer.observe(host, { attributes: true, attributeFilter: attributes });
     }
+    this.done(() => observer.disconnect());
     this.listen(matchMedia("(prefers-color-scheme: dark)"), "change", look);
   }
   /** Call when the theme changes. */

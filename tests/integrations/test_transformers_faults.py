@@ -11,6 +11,7 @@ from planted import planted_pipeline
 from qalens.errors import InputError
 from qalens.integrations.transformers import QuestionAnsweringPipeline
 from qalens.testing import toy_model, toy_tokenizer
+from qalens.windows import Role
 
 FAULTLESS = pytest.mark.parametrize("scores", ["probability", "transformers"])
 EVERY_SCORE = pytest.mark.parametrize("scores", ["probability", "transformers", "transformers_exact"])
@@ -110,13 +111,22 @@ def test_an_unknown_option_is_an_error():
 
 
 @EVERY_SCORE
-def test_a_question_that_leaves_less_room_than_the_stride_is_cut(scores):
+@pytest.mark.parametrize("words", [17, 18, 28], ids=["as much", "less", "nearly none"])
+def test_a_question_that_leaves_no_more_room_than_the_stride_is_cut(scores, words):
+    # 32 tokens, three of them special: 17 of a question leave the 12 of the overlap, and no window would ever move.
     nlp = toy_pipeline(scores=scores, max_seq_len=32, doc_stride=12)
-    question = "who kept the lamp of the room " * 4
     with pytest.warns(UserWarning, match="the end of the question is cut"):
-        answer = nlp(question=question, context="ada kept it " * 20, return_reading=True)
+        answer = nlp(question="who " * words, context="ada kept it " * 20, return_reading=True)
     assert answer["reading"].windows.lengths.max() <= 32
     assert answer["answer"]
+
+
+@pytest.mark.parametrize("scores", ["transformers", "transformers_exact"])
+def test_old_scores_leave_a_question_whole_as_long_as_that_leaves_room(scores):
+    nlp = toy_pipeline(scores=scores, max_seq_len=32, doc_stride=12)
+    reading = nlp(question="who " * 16, context="ada kept it " * 5, return_reading=True)["reading"]
+    assert (reading.windows.role[0] == Role.QUESTION).sum() == 16
+    assert reading.windows.context_index[1].max() > reading.windows.context_index[0].max()
 
 
 def test_a_long_question_is_cut_so_that_the_text_has_room():

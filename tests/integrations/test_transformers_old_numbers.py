@@ -6,7 +6,7 @@ from functools import cache
 
 import pytest
 from checkpoints import QUESTION, STORY, TOKENIZERS, model
-from old_pipeline import best_places, old_answers
+from old_pipeline import best_places, no_answer, old_answers
 
 from qalens.integrations.transformers import QuestionAnsweringPipeline
 
@@ -91,6 +91,18 @@ def test_every_option_means_what_it_meant(architecture, option):
     assert_same(exact(**asked), old_answers(tokenizer, module, QUESTION, STORY, **options))
     product = pipeline_of(architecture, scores="transformers")
     assert_same(product(**asked), best_places(tokenizer, module, QUESTION, STORY, **options))
+
+
+@pytest.mark.parametrize("scores", ["transformers", "transformers_exact"])
+def test_no_answer_has_the_score_of_the_window_that_denies_it_most(scores):
+    tokenizer, _, module = parts("bert-uncased")
+    options = {"max_seq_len": 64, "doc_stride": 16, "handle_impossible_answer": True}
+    (expected,) = no_answer(tokenizer, module, QUESTION, STORY, options)
+    answers = pipeline_of("bert-uncased")(
+        question=QUESTION, context=STORY, top_k=9000, scores=scores, **options
+    )
+    (nothing,) = [one for one in answers if one["answer"] == ""]
+    assert nothing == {**expected, "score": pytest.approx(expected["score"], rel=2e-5)}
 
 
 def test_the_two_ways_differ_where_texts_are_equal():

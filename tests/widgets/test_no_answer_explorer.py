@@ -23,7 +23,7 @@ def reading_of(answer="Ada", gold="unknown", strength=8.0, text=TEXT, **options)
         at = text.index(gold)
         golds = (CharSpan(at, at + len(gold)),)
     reading = planted_reading("Who kept the lamp?", text, answer=answer, strength=strength, **options)
-    example = Example("Who kept the lamp?", text, id=str(gold), gold=golds)
+    example = Example("Who kept the lamp?", text, gold=golds)
     return type(reading)(**{n: getattr(reading, n) for n in reading.__slots__} | {"example": example})
 
 
