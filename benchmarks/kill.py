@@ -106,6 +106,16 @@ def ended(child: int, seconds: float) -> int | None:
         time.sleep(0.0005)
 
 
+def ended_before_a_shard(child: int, out: Path) -> int | None:
+    """Wait until a process has written one more shard, or has ended; its status then, else None."""
+    before = len(list(out.glob("shards/*.jsonl")))
+    while len(list(out.glob("shards/*.jsonl"))) <= before:
+        status = ended(child, 0.002)
+        if status is not None:
+            return status
+    return None
+
+
 def finished(out: Path) -> int:
     return open_run(out).finished if (out / "run.json").exists() else 0
 
@@ -164,10 +174,13 @@ def torment(
     print(f"engine {plan.engine}: undisturbed {usual:.2f} s, {len(ids)} questions, seed of the moments given")
     while True:
         before = finished(out)
-        # Early moments are drawn more often, so that a run is killed several times before it ends.
-        patience = 600.0 if tally.kills == kills else usual * draw.random() ** 1.5
+        last = tally.kills == kills
         child = forked(reader, data, out, plan)
-        status = ended(child, patience)
+        # Half of the moments count from the start, when a reader may still be loaded, half from the first new shard. Early
+        # ones are drawn more often, so that a run is killed several times before it ends.
+        status = ended_before_a_shard(child, out) if last or draw.random() < 0.5 else None
+        if status is None:
+            status = ended(child, 600.0 if last else usual * draw.random() ** 1.5)
         if status is None:
             os.kill(child, signal.SIGKILL)
             os.waitpid(child, 0)

@@ -47,10 +47,12 @@ if TYPE_CHECKING:
     from qalens.spans import Answer, SpanDistribution, SpanLogits
     from qalens.text import CharSpan, Example
     from qalens.views import plots
+    from qalens.widgets.front_door import explore
 
 _HOME = {
     "load": "reader",
     "evaluate": "evaluation.evaluate",
+    "explore": "widgets.front_door",
     "Report": "evaluation.report",
     "Reader": "reader",
     "Reading": "reading",
@@ -117,6 +119,7 @@ __all__ = [
     "evaluate",
     "evaluation",
     "explain",
+    "explore",
     "load",
     "model",
     "plots",

@@ -169,12 +169,12 @@ class DocumentsReading:
         p = self.document_probabilities
         return {
             "question": self.question,
-            "answer": None if self.answer is None else _answer_dict(self.answer),
+            "answer": None if self.answer is None else self.answer.to_dict(),
             "no_answer_probability": self.no_answer_probability,
             "margin": _finite(self.margin),
             "threshold": _finite(self.decision.threshold),
             "null_score": _finite(self.null_score),
-            "spans": [_answer_dict(answer) for answer in self.top(k)],
+            "spans": [answer.to_dict() for answer in self.top(k)],
             "documents": [
                 {
                     "id": None if one.id is None else str(one.id),
@@ -388,19 +388,6 @@ def _decide(best: Answer | None, null_score: float, threshold: float) -> Decisio
     margin = math.inf if best is None else null_score - best.score
     taken = best if margin <= threshold and threshold > -math.inf else None
     return Decision(answer=taken, best=best, margin=margin, threshold=float(threshold))
-
-
-def _answer_dict(answer: DocumentAnswer) -> dict[str, Any]:
-    return {
-        "text": answer.text,
-        "start": answer.span.start,
-        "end": answer.span.end,
-        "probability": answer.probability,
-        "score": answer.score,
-        "document": answer.document,
-        "id": None if answer.id is None else str(answer.id),
-        "window": answer.window,
-    }
 
 
 def _finite(value: float) -> float | None:

@@ -57,6 +57,19 @@ class DocumentAnswer(Answer):
         """What else is known of the document."""
         return self.source.meta
 
+    def to_dict(self) -> dict[str, Any]:
+        """The answer and the id of its document as plain numbers and strings, ready for JSON."""
+        return {
+            "text": self.text,
+            "start": self.span.start,
+            "end": self.span.end,
+            "probability": self.probability,
+            "score": self.score,
+            "document": self.document,
+            "id": None if self.id is None else str(self.id),
+            "window": self.window,
+        }
+
 
 def as_document(given: Any) -> Document:
     """A document in whichever form it comes, as a `Document`.

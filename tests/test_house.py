@@ -247,6 +247,7 @@ def test_no_file_is_a_drawer_for_everything():
 PUBLIC = [
     "load",
     "evaluate",
+    "explore",
     "Reader",
     "Reading",
     "FailedReading",

@@ -149,6 +149,6 @@ def _cut(pair: OldTokenizer, reader: Reader, query: str, given: Any) -> Windows 
 def _nothing(failed: tuple[tuple[int, QalensError], ...]) -> Found:
     """No text was there to answer from; where it was the model that failed, that is no answer but an error."""
     for _, error in failed:
-        if False:
+        if isinstance(error, ModelError):
             raise error
     return Found(tuple(no_candidates() for _ in failed), failed, lambda _: 1.0)

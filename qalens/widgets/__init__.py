@@ -16,31 +16,36 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from qalens.widgets.attribution_explorer import AttributionExplorer
-    from qalens.widgets.dataset_explorer import DatasetExplorer
     from qalens.widgets.compare_explorer import CompareExplorer
+    from qalens.widgets.dataset_explorer import DatasetExplorer
     from qalens.widgets.explorer import Explorer
+    from qalens.widgets.front_door import FrontDoor, explore
     from qalens.widgets.layer_explorer import LayerExplorer
     from qalens.widgets.no_answer_explorer import NoAnswerExplorer
     from qalens.widgets.span_explorer import SpanExplorer
 
 _HOME = {
     "AttributionExplorer": "attribution_explorer",
-    "DatasetExplorer": "dataset_explorer",
     "CompareExplorer": "compare_explorer",
+    "DatasetExplorer": "dataset_explorer",
     "Explorer": "explorer",
+    "FrontDoor": "front_door",
     "LayerExplorer": "layer_explorer",
     "NoAnswerExplorer": "no_answer_explorer",
     "SpanExplorer": "span_explorer",
+    "explore": "front_door",
 }
 
 __all__ = [
     "AttributionExplorer",
-    "DatasetExplorer",
     "CompareExplorer",
+    "DatasetExplorer",
     "Explorer",
+    "FrontDoor",
     "LayerExplorer",
     "NoAnswerExplorer",
     "SpanExplorer",
+    "explore",
 ]
 
 

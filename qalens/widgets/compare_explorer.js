@@ -78,6 +78,15 @@ class Comparison {
     const from = this.begin[word];
     return this.spans.find(({ after, ranges }) => after !== null && ranges.some(([a, b]) => a <= from && from < b)) ?? null;
   }
+  /** Whether a span holds characters of one kind. */
+  holds({ ranges }, kind) {
+    return ranges.some(([a, b]) => {
+      for (let k = lastAtMost(this.starts, a); k < this.stretches.length && this.starts[k] < b; k++) {
+        if (this.stretches[k][0] === kind) return true;
+      }
+      return false;
+    });
+  }
   rowOf(selected) {
     return this.spans.find(({ after }) => after !== null && after.join() === selected.join()) ?? null;
   }
@@ -588,8 +597,8 @@ function listed(state, ui) {
   const rows = shown.map(row => {
     const facts = rowFacts(state, row);
     const el = h("div", { class: "ql-row", role: "option", tabindex: -1, "aria-selected": "false", "aria-label": facts.join(", ") },
-      h("span", { class: row.answer.includes(true) ? "ql-taken" : null }, said(row.text, { class: row.after === null ? "ql-mark-gone" : null })),
-      ...columnsOf(row.p));
+      h("span", { class: row.answer.includes(true) ? "ql-taken" : null }, said(row.text, { class: data.holds(row, "gone") ? "ql-mark-gone" : null })),
+      ...columnsOf(row.p, "", data.holds(row, "gone") ? "gone" : data.holds(row, "new") ? "new" : "–"));
     const take = () => row.after !== null && state.select([...row.after]);
     ui.listen(el, "click", take);
     ui.listen(el, "pointerenter", () => state.point({ row }));
@@ -600,7 +609,7 @@ function listed(state, ui) {
   const list = h("div", { role: "listbox", "aria-label": "The best spans of both" }, rows.map(({ el }) => el));
   ui.rove(list, () => rows.map(({ el }) => el), { move: k => state.point({ row: rows[k].row }), press: k => rows[k].take() });
   const header = h("div", { class: "ql-row ql-columns-of", "aria-hidden": "true" },
-    h("span", {}, "span"), h("span", {}), ...data.labels.map(name => h("span", {}, said(cut(name, 22)))), h("span", {}, "change"));
+    h("span", {}, "span"), h("span", {}), ...data.labels.map((name, k) => h("span", {}, name.length <= 9 ? said(name) : h("i", { class: k === 0 ? "ql-ring" : "ql-dot" }))), h("span", {}, "change"));
   const mark = () => {
     const selected = ui.get("selected");
     let stop = 0;
@@ -622,7 +631,7 @@ function listed(state, ui) {
 }
 
 /** A track from 0 to 1 with a ring where a probability was and a dot where it is, and the numbers. */
-function columnsOf([one, other], kind = "") {
+function columnsOf([one, other], kind = "", alone = "–") {
   const track = h("span", { class: `ql-pair ${kind}`, "aria-hidden": "true" });
   if (one !== null && other !== null) {
     const way = h("b", { class: other < one ? "ql-falls" : "ql-rises" });
@@ -636,6 +645,6 @@ function columnsOf([one, other], kind = "") {
     point.style.setProperty("--at", `${100 * p}%`);
     track.append(point);
   }
-  const change = one === null ? "new" : other === null ? "gone" : fmt.signed(other - one, 3);
+  const change = one === null || other === null ? alone : fmt.signed(other - one, 3);
   return [track, h("span", {}, fmt.probability(one)), h("span", {}, fmt.probability(other)), h("span", {}, change)];
 }

@@ -11,7 +11,6 @@ from qalens.errors import InputError
 from qalens.explain.difference import ReadingDiff, compare
 from qalens.reading import Reading
 from qalens.spans import Answer
-from qalens.text import CharSpan
 from qalens.views.markup import clip
 from qalens.widgets.compare_view import compare_arrays, compare_view, follow
 from qalens.widgets.computing import failure
@@ -141,7 +140,9 @@ class CompareExplorer(Explorer):
     def _check_text(self, proposal: Mapping[str, Any]) -> str:
         name, value = proposal["trait"].name, proposal["value"]
         if self.reader is None and value != getattr(self.diff.after, name):
-            raise InputError(f"The {name} cannot change without a model that reads it; pass a reader as reader=…")
+            raise InputError(
+                f"The {name} cannot change without a model that reads it; pass a reader as reader=…"
+            )
         return value
 
     @traitlets.validate("selected")
@@ -171,11 +172,14 @@ class CompareExplorer(Explorer):
 
     def _heard(self, outcome: Any) -> None:
         if isinstance(outcome, Exception):
-            self.status = {"state": "failed", "words": failure(outcome)}
+            words = f"{failure(outcome)} The picture shows what was there before."
+            self.status = {"state": "failed", "words": words}
         else:
             self._show(*outcome)
 
-    def _show(self, diff: ReadingDiff, state: dict[str, Any] | None = None, *, keep_fields: bool = True) -> None:
+    def _show(
+        self, diff: ReadingDiff, state: dict[str, Any] | None = None, *, keep_fields: bool = True
+    ) -> None:
         """Another difference in the same picture, in one message."""
         moved = follow(compare(self.diff.after, diff.after), self.selected)
         with self.hold_sync():
@@ -224,7 +228,9 @@ def _first(
 ) -> ReadingDiff:
     """What is shown first, out of what was given."""
     if other is not None and reader is None:
-        raise InputError("CompareExplorer needs a reader=… beside other=…: one reads before, the other after.")
+        raise InputError(
+            "CompareExplorer needs a reader=… beside other=…: one reads before, the other after."
+        )
     if before is None and after is None:
         if reader is None or question is None or context is None:
             raise InputError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -165,7 +166,7 @@ def _pairs(diff: ReadingDiff) -> Iterator[tuple[Answer | None, Answer | None]]:
 
 def _runs(places: NDArray[np.int64]) -> list[list[int]]:
     cuts = [0, *(1 + np.flatnonzero(np.diff(places) != 1)).tolist(), len(places)]
-    return [[int(places[a]), int(places[b - 1]) + 1] for a, b in zip(cuts, cuts[1:], strict=False) if a < b]
+    return [[int(places[a]), int(places[b - 1]) + 1] for a, b in pairwise(cuts) if a < b]
 
 
 def _texts(diff: ReadingDiff, stretches: Sequence[Stretch]) -> list[str]:

@@ -29,7 +29,7 @@ function editor(ui, buttons = []) {
     const { state, words } = ui.get("status");
     line.classList.toggle("ql-refused", state === "failed");
     line.classList.toggle("ql-waits", state === "reading");
-    fill(line, state === "failed" ? [h("strong", {}, "⚠ Not read. "), words, " The picture shows what was read before."] : words);
+    fill(line, state === "failed" ? [h("strong", {}, "⚠ "), words] : words);
   };
   ui.on("status", show);
   show();

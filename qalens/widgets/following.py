@@ -32,9 +32,7 @@ class Following:
 
     def ask(self, work: Callable[[], Any]) -> None:
         """Begin this instead of what was asked for before; it starts when a reading that runs has come to its end."""
-        self._last = Work(
-            lambda watch: work(), report=lambda _: None, finish=self._heard, after=self._last
-        )
+        self._last = Work(lambda watch: work(), report=lambda _: None, finish=self._heard, after=self._last)
         self.busy = True
         self._last.start()
 

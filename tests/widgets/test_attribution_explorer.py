@@ -79,9 +79,7 @@ def test_each_token_is_held_by_the_best_span_with_it(max_length):
     for t in range(N):
         found = {}
         for s in range(len(spans)):
-            i, j = (
-                int(index[spans.window[s], k]) - low for k in (spans.token_start[s], spans.token_end[s])
-            )
+            i, j = (int(index[spans.window[s], k]) - low for k in (spans.token_start[s], spans.token_end[s]))
             if i <= t <= j:
                 found[(i, j)] = float(spans.score[s])
         assert found[tuple(holders[t].tolist())] == max(found.values())
@@ -134,7 +132,12 @@ def test_values_that_are_no_numbers_become_null():
 
 def test_records_alone_are_enough_and_the_first_is_shown():
     explorer = AttributionExplorer(READING, [explained("no_answer"), explained("start")])
-    assert (explorer.target, explorer.method, explorer.shown, explorer.live) == ("no_answer", SIMPLE, 0, False)
+    assert (explorer.target, explorer.method, explorer.shown, explorer.live) == (
+        "no_answer",
+        SIMPLE,
+        0,
+        False,
+    )
     explorer.target = "start"
     assert explorer.shown == 1
     assert explorer.attribution is explorer.attributions[1]
@@ -219,7 +222,12 @@ def test_the_reader_is_asked_for_exactly_what_is_chosen():
     explorer.target = "no_answer"
     until(lambda: not explorer.computing)
     asked = [(t if isinstance(t, str) else (t.a, t.b), span) for t, _, span, _ in reader.asked]
-    assert asked == [(((0, 3), None), None), (((0, 3), (0, 8)), None), ((None, (0, 8)), None), ("no_answer", None)]
+    assert asked == [
+        (((0, 3), None), None),
+        (((0, 3), (0, 8)), None),
+        ((None, (0, 8)), None),
+        ("no_answer", None),
+    ]
     assert [choice_of(a) == explorer.choice for a in explorer.attributions][-1]
 
 
@@ -311,7 +319,9 @@ def test_reading_on_while_something_is_explained_changes_nothing():
 # --- the hook -------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("method", ["integrated_gradients", SIMPLE, "occlusion", "shapley", "layer_conductance"])
+@pytest.mark.parametrize(
+    "method", ["integrated_gradients", SIMPLE, "occlusion", "shapley", "layer_conductance"]
+)
 def test_every_method_can_be_watched_and_stopped(method):
     layer = {"layer": 0} if method == "layer_conductance" else {}
     seen = []

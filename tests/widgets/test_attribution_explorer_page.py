@@ -14,7 +14,7 @@ STORY = "Ada kept the lamp of the room by day, and Tom kept it by night."
 RTL = "أدا أبقت المصباح في الغرفة 北京の灯 👩‍🚀 e\u0301 kept क्षि"
 HOSTILE = [
     "</script><script>window.ran = 1; alert(1)</script> Ada",
-    "\" onmouseover=\"alert(1)\" <svg onload=alert(1)><img src=x onerror='window.ran=1'> Ada",
+    '" onmouseover="alert(1)" <svg onload=alert(1)><img src=x onerror=\'window.ran=1\'> Ada',
     "javascript:alert(1) <a href='javascript:alert(1)'>Ada</a> {{constructor.constructor('alert(1)')()}} ${alert(1)}",
     "\u202eAda \u2066kept\u202d it\u2069",
     "Ada" + "\u0301" * 10_000 + " kept it",
@@ -89,7 +89,8 @@ def test_colours_go_with_the_sign_and_a_line_says_the_same(open_page):
     wanted = ["" if round(100 * abs(v) / most) == 0 else "for" if v > 0 else "against" for v in values]
     assert kinds == wanted
     shadows = [
-        pieces.nth(kinds.index(kind)).evaluate("e => getComputedStyle(e).boxShadow") for kind in ("for", "against")
+        pieces.nth(kinds.index(kind)).evaluate("e => getComputedStyle(e).boxShadow")
+        for kind in ("for", "against")
     ]
     assert " 2px " in shadows[0] and " -2px " in shadows[1]
 
@@ -155,7 +156,9 @@ def test_a_hostile_text_stays_text(live, text):
 
 def test_a_hostile_text_stays_text_in_the_figure():
     svg = ET.fromstring(explorer_of("answer", text=HOSTILE[0], question=HOSTILE[1]).to_svg())
-    assert not [e.tag for e in svg.iter() if e.tag.rsplit("}", 1)[-1] in ("script", "a", "image", "foreignObject")]
+    assert not [
+        e.tag for e in svg.iter() if e.tag.rsplit("}", 1)[-1] in ("script", "a", "image", "foreignObject")
+    ]
 
 
 def test_no_character_is_cut_and_every_direction_is_kept(open_page):
@@ -175,13 +178,17 @@ def test_closing_lets_everything_go(open_page):
 
 @pytest.mark.parametrize("width", [1280, 600])
 def test_nothing_is_wider_than_its_cell(live, width):
-    page = live(explorer_of("answer", "no_answer", text=STORY + "long" * 200, reader=READER), width=width).page
+    page = live(
+        explorer_of("answer", "no_answer", text=STORY + "long" * 200, reader=READER), width=width
+    ).page
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
 def test_what_takes_the_focus_keeps_its_keys(live):
     page = live(explorer_of("answer", "no_answer", reader=READER, target="contrast")).page
-    open_ones = page.locator("[tabindex]:not([data-lm-suppress-shortcuts]), button:not([data-lm-suppress-shortcuts])")
+    open_ones = page.locator(
+        "[tabindex]:not([data-lm-suppress-shortcuts]), button:not([data-lm-suppress-shortcuts])"
+    )
     assert open_ones.count() == 0
 
 
@@ -195,7 +202,8 @@ def test_a_click_takes_the_best_span_with_a_word_and_a_second_the_word(live):
     first = STORY.index("room")
     word.click()
     best = max(
-        (a for a in explorer.reading.spans.top(10**6) if a.span.start <= first < a.span.end), key=lambda a: a.score
+        (a for a in explorer.reading.spans.top(10**6) if a.span.start <= first < a.span.end),
+        key=lambda a: a.score,
     )
     assert trait(page, "span") == [best.span.start, best.span.end]
     assert len(best.text.split()) > 1
@@ -247,7 +255,11 @@ def test_how_far_it_is_can_be_seen_and_stopped_while_the_old_picture_stays(live)
     work = page.locator(".ql-work")
     assert "Nothing was computed" in work.inner_text()
     work.locator("button", has_text="Explain").click()
-    told = {"state": "computing", "words": "occlusion for the logit", "done": "12 rows through the model, 3 s"}
+    told = {
+        "state": "computing",
+        "words": "occlusion for the logit",
+        "done": "12 rows through the model, 3 s",
+    }
     page.evaluate("told => qalens.model.set('status', told)", told)
     assert work.locator("[role=progressbar]").count() == 1
     assert "12 rows through the model, 3 s" in work.inner_text()

@@ -67,7 +67,10 @@ def test_every_layer_has_the_numbers_of_the_trace():
         assert row["none"] == TRACE.no_answer_probability[k]
         assert row["answer"] == TRACE.answer_probability[k]
         best = TRACE.decisions[k].best.span
-        assert (row["span"], row["answered"]) == ([best.start, best.end], TRACE.decisions[k].answer is not None)
+        assert (row["span"], row["answered"]) == (
+            [best.start, best.end],
+            TRACE.decisions[k].answer is not None,
+        )
     assert view["settles"] == {
         "answer": TRACE.answer_settles,
         "answerability": TRACE.answerability_settles,
@@ -127,7 +130,11 @@ def test_a_map_of_heads_is_sent_as_it_is():
     entry = heads_entry(READING, HEADS)
     np.testing.assert_allclose(entry["change"], HEADS.values - HEADS.value, rtol=1e-4, atol=1e-6)
     (layer, head, change), *_ = entry["strongest"]
-    assert abs(HEADS.change[layer - 1, head - 1]) == np.abs(HEADS.change).max() == pytest.approx(abs(change), rel=1e-4)
+    assert (
+        abs(HEADS.change[layer - 1, head - 1])
+        == np.abs(HEADS.change).max()
+        == pytest.approx(abs(change), rel=1e-4)
+    )
     assert entry["most"] == np.abs(HEADS.change).max()
 
 

@@ -10,7 +10,7 @@ QUESTION = "Who kept the lamp?"
 STORY = "Ada kept the lamp of the room by day, and Tom kept it by night."
 HOSTILE = [
     "</script><script>window.ran = 1; alert(1)</script> Ada",
-    "\" onmouseover=\"alert(1)\" <svg onload=alert(1)><img src=x onerror='window.ran=1'> Ada",
+    '" onmouseover="alert(1)" <svg onload=alert(1)><img src=x onerror=\'window.ran=1\'> Ada',
     "\u202eAda \u2066kept\u202d it\u2069 ${alert(1)} {{constructor.constructor('alert(1)')()}}",
     "Ada" + "\u0301" * 10_000 + " kept it",
 ]
@@ -68,7 +68,10 @@ def test_every_layer_is_a_row_with_its_span_and_its_numbers(open_page):
         name = rows.nth(k).get_attribute("aria-label")
         assert f"margin {'−' if trace.margin[k] < 0 else ''}{abs(trace.margin[k]):.2f}" in name
     assert visit.page.locator(".ql-settled").count() in (1, 2)
-    assert "the best span" in visit.page.locator(".ql-settled").all_inner_texts()[-1] or trace.answer_settles == 0
+    assert (
+        "the best span" in visit.page.locator(".ql-settled").all_inner_texts()[-1]
+        or trace.answer_settles == 0
+    )
     assert visit.is_quiet()
 
 
@@ -193,7 +196,10 @@ def test_with_a_kernel_heads_are_taken_out_when_asked(open_page):
     assert "3 heads done" in page.locator(".ql-work").inner_text()
     page.locator(".ql-work button", has_text="Stop").click()
     assert page.evaluate("window.sent").pop() == {"do": "cancel"}
-    page.evaluate("found => { qalens.model.set('found', found); qalens.model.set('shown', 0); }", explorer_of("margin").found)
+    page.evaluate(
+        "found => { qalens.model.set('found', found); qalens.model.set('shown', 0); }",
+        explorer_of("margin").found,
+    )
     page.evaluate("qalens.model.set('status', { state: 'idle', words: '' })")
     assert not page.locator(".ql-work").is_visible()
     assert head_map(page).count() == 1
@@ -224,7 +230,12 @@ def test_nothing_is_wider_than_its_cell(open_page, width):
 def test_what_takes_the_focus_keeps_its_keys_and_closing_lets_go(open_page):
     page = open_page(explorer_of("answer", "no_answer", reader=READER)).page
     page.evaluate(WITH_KERNEL)
-    assert page.locator("[tabindex]:not([data-lm-suppress-shortcuts]), button:not([data-lm-suppress-shortcuts])").count() == 0
+    assert (
+        page.locator(
+            "[tabindex]:not([data-lm-suppress-shortcuts]), button:not([data-lm-suppress-shortcuts])"
+        ).count()
+        == 0
+    )
     page.evaluate("qalens.close()")
     assert page.locator(".ql-x").count() == 0
     page.evaluate("qalens.model.set('layer', 0)")

@@ -1,0 +1,46 @@
+"""The README is true: its example prints what stands below it, its main job what it shows, and its links lead somewhere."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[1]
+README = (REPOSITORY / "README.md").read_text("utf-8")
+NUMBER = re.compile(r"[+-−]?\d+\.\d+")
+
+
+def block(before):
+    """The code block after a line."""
+    return README.split(before, 1)[1].split("\n```", 1)[1].split("\n", 1)[1].split("```", 1)[0].rstrip("\n")
+
+
+def same_up_to_the_last_digit(found, shown):
+    """Equal letters, and numbers that differ by the arithmetic of another machine at most."""
+    assert NUMBER.sub("#", found) == NUMBER.sub("#", shown)
+    for a, b in zip(NUMBER.findall(found), NUMBER.findall(shown), strict=True):
+        assert float(a.replace("−", "-")) == pytest.approx(float(b.replace("−", "-")), abs=0.02)
+
+
+def test_the_example_prints_what_stands_below_it(capsys):
+    exec(compile(block("## In a notebook"), "README.md", "exec"), {"__name__": "__main__"})
+    same_up_to_the_last_digit(capsys.readouterr().out.rstrip("\n"), block("<!-- output -->"))
+
+
+def test_the_main_job_prints_what_is_shown(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "qalens"], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    shown = block("same as a picture:")
+    *lines, page = done.stdout.strip().splitlines()
+    *expected, shown_page = shown.splitlines()
+    same_up_to_the_last_digit("\n".join(lines), "\n".join(expected))
+    assert page.endswith(shown_page.split("…")[1])
+    assert (tmp_path / "qalens-reading.html").stat().st_size > 10_000
+
+
+@pytest.mark.parametrize("link", sorted(set(re.findall(r"\]\((?!https?:)([^)#]+)", README))))
+def test_a_link_leads_to_a_file(link):
+    assert (REPOSITORY / link).exists()

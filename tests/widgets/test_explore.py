@@ -1,0 +1,206 @@
+"""The front door without a browser: what it reads, which explorers it makes, and what it leaves behind."""
+
+import threading
+import time
+
+import ipywidgets
+import pytest
+
+import qalens
+from qalens import FailedReading, InputError, Reader
+from qalens.testing import planted_reading, toy_model, toy_tokenizer
+from qalens.widgets import AttributionExplorer, CompareExplorer, LayerExplorer, NoAnswerExplorer, SpanExplorer
+
+QUESTION = "Who kept the lamp?"
+STORY = "Ada kept the lamp of the room by day, and Tom kept it by night."
+READER = Reader(toy_model(), toy_tokenizer())
+READING = planted_reading(QUESTION, STORY, answer="Ada")
+
+
+def until(true, seconds=20.0):
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.005)
+
+
+def settled(door):
+    until(lambda: door.status["state"] != "reading")
+    return door
+
+
+def test_a_reader_gets_all_tabs_and_a_reading_those_that_need_no_model():
+    door = qalens.explore(READER, QUESTION, STORY)
+    kinds = {}
+    for tab in ("spans", "no_answer", "why", "layers", "compare"):
+        door.tab = tab
+        kinds[tab] = type(settled(door).explorer).__name__
+        assert door.explorer.reading is door.reading if tab in ("spans", "why", "layers") else True
+    assert kinds == {
+        "spans": "SpanExplorer",
+        "no_answer": "NoAnswerExplorer",
+        "why": "AttributionExplorer",
+        "layers": "LayerExplorer",
+        "compare": "CompareExplorer",
+    }
+    still = qalens.explore(READING)
+    assert still.reading is READING
+    with pytest.raises(InputError, match="tab has to be one of 'spans', 'no_answer', but is 'why'"):
+        still.tab = "why"
+    with pytest.raises(InputError, match="without a model"):
+        still.question = "Why?"
+
+
+def test_an_explorer_is_made_when_its_tab_is_first_opened():
+    door = qalens.explore(READER, QUESTION, STORY)
+    made = {id(w) for w in ipywidgets.widgets.widget._instances.values()}
+    door.tab = "no_answer"
+    new = [w for w in ipywidgets.widgets.widget._instances.values() if id(w) not in made]
+    assert [type(w).__name__ for w in new if "Layout" not in type(w).__name__] == ["NoAnswerExplorer"]
+    shown = door.explorer
+    door.tab = "spans"
+    door.tab = "no_answer"
+    assert door.explorer is shown
+
+
+def test_without_a_question_it_begins_with_an_example():
+    door = qalens.explore(READER)
+    assert door.question.endswith("?")
+    assert (door.reading.question, door.reading.context) == (door.question, door.context)
+
+
+@pytest.mark.parametrize("tab", ["spans", "no_answer", "compare", "why", "layers"])
+def test_what_is_typed_is_read_and_shown_in_the_open_tab(tab):
+    door = qalens.explore(READER, QUESTION, STORY)
+    door.tab = tab
+    settled(door)
+    shown, heard = door.explorer, []
+    door.observe(lambda change: heard.append(change["new"]), "reading")
+    # As typing does: the field changes, and Python hears of it.
+    door._desk.context = "Tom kept the lamp."
+    until(lambda: bool(heard))
+    settled(door)
+    assert door.reading.context == "Tom kept the lamp."
+    assert heard == [door.reading]
+    if tab == "compare":
+        assert door.explorer is shown
+        assert (shown.diff.before.context, shown.diff.after) == (STORY, door.reading) or (
+            shown.diff.after.context == "Tom kept the lamp."
+        )
+    elif tab == "no_answer":
+        assert door.explorer is shown
+        assert shown.readings == (door.reading,)
+        assert shown.view["readings"][0]["none"] == pytest.approx(door.reading.no_answer_probability)
+    else:
+        assert (door.explorer is shown) == (tab == "spans")
+        assert door.explorer.reading is door.reading
+
+
+def test_a_tab_that_was_not_open_shows_the_new_reading_when_it_is_opened():
+    door = qalens.explore(READER, QUESTION, STORY)
+    door.tab = "no_answer"
+    door.context = "Tom kept the lamp."
+    until(lambda: door.reading.context == "Tom kept the lamp.")
+    door.tab = "spans"
+    assert door.explorer.reading is door.reading
+    assert door.explorer.view["context"] == "Tom kept the lamp."
+
+
+def test_the_last_edit_wins():
+    asked, gate = [], threading.Semaphore(1)
+
+    class Slow:
+        def read(self, question, context):
+            asked.append(context)
+            gate.acquire(timeout=20)
+            return READER.read(question, context)
+
+    door = qalens.explore(Slow(), QUESTION, STORY)
+    for text in ("Ada kept it.", "Ada kept the room.", "Tom kept it."):
+        door.context = text
+        until(lambda: len(asked) == 2)
+    assert door.reading.context == STORY
+    assert door.status["state"] == "reading"
+    gate.release(4)
+    until(lambda: door.status["state"] == "idle")
+    assert door.reading.context == "Tom kept it."
+    assert asked == [STORY, "Ada kept it.", "Tom kept it."]
+
+
+def test_what_cannot_be_read_is_said_and_the_picture_stays():
+    door = qalens.explore(READER, QUESTION, STORY)
+    shown, reading = door.explorer, door.reading
+    door.context = ""
+    until(lambda: door.status["state"] == "failed")
+    assert "empty" in door.status["words"]
+    assert (door.explorer, door.reading) == (shown, reading)
+    door.context = STORY
+    assert door.status["state"] == "idle"
+
+
+def test_what_explains_the_text_before_is_stopped():
+    door = qalens.explore(READER, QUESTION, STORY)
+    stopped = threading.Event()
+
+    class Endless:
+        def attribute(self, *given, watch, **options):
+            try:
+                while True:
+                    watch(0)
+                    time.sleep(0.002)
+            finally:
+                stopped.set()
+
+    door.tab = "why"
+    door.explorer.reader = Endless()
+    door.explorer.target = "no_answer"
+    assert door.explorer.computing
+    door.context = "Tom kept the lamp."
+    assert stopped.wait(20)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (("Who?",), "needs a Reader, as qalens.load"),
+        ((READER, QUESTION), "both a question and a text"),
+        ((READER, None, STORY), "both a question and a text"),
+        ((READER, QUESTION, ""), "empty"),
+        ((READING, QUESTION, STORY), "has its question and its text already"),
+        ((FailedReading((QUESTION, ""), InputError("The context is empty.")),), "could not be read"),
+    ],
+)
+def test_what_cannot_be_explored_is_refused(given, message):
+    with pytest.raises(InputError, match=message):
+        qalens.explore(*given)
+
+
+def test_its_still_twin_is_the_explorer_of_spans():
+    door = qalens.explore(READING)
+    door.tab = "no_answer"
+    bundle = door._repr_mimebundle_()
+    assert "application/vnd.jupyter.widget-view+json" in bundle
+    assert "Ada kept the lamp" in bundle["text/html"]
+    assert "<iframe" in bundle["text/html"]
+    assert bundle["text/plain"] == f"FrontDoor({READING!r})"
+
+
+def test_closing_closes_all_and_showing_again_opens_it_anew():
+    alive = set(ipywidgets.widgets.widget._instances)
+    door = qalens.explore(READER, QUESTION, STORY)
+    for tab in ("no_answer", "why", "layers", "compare"):
+        door.tab = tab
+        settled(door)
+    assert len(set(ipywidgets.widgets.widget._instances) - alive) >= 14
+    door.close()
+    assert set(ipywidgets.widgets.widget._instances) <= alive
+    assert door._repr_mimebundle_()["text/plain"] == repr(door)
+    assert door.comm is not None
+    door.close()
+    assert set(ipywidgets.widgets.widget._instances) <= alive
+
+
+def test_the_kinds_that_the_tabs_show_are_those_of_the_package():
+    # The names in the tests above are classes that a user can import.
+    for kind in (AttributionExplorer, CompareExplorer, LayerExplorer, NoAnswerExplorer, SpanExplorer):
+        assert issubclass(kind, qalens.widgets.Explorer)
