@@ -222,7 +222,7 @@ def check_heads(reading: Reading, heads: Any) -> list[HeadAblation]:
     from qalens.explain.heads import HeadAblation
 
     try:
-        given = [heads] if isinstance(heads, HeadAblation) else list(heads)
+        given: list[Any] = [heads] if isinstance(heads, HeadAblation) else list(heads)
     except TypeError:
         given = [heads]
     for one in given:

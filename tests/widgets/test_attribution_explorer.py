@@ -326,7 +326,9 @@ def test_every_method_can_be_watched_and_stopped(method):
     layer = {"layer": 0} if method == "layer_conductance" else {}
     seen = []
     whole = explained(method=method, watch=seen.append, **layer)
-    assert seen == sorted(seen) and seen[0] == 0 and seen[-1] < whole.trust.passes
+    assert seen == sorted(seen)
+    assert seen[0] == 0
+    assert seen[-1] < whole.trust.passes
 
     def stop(count):
         if count:
@@ -340,7 +342,9 @@ def test_every_method_can_be_watched_and_stopped(method):
 def test_taking_out_heads_can_be_watched_and_stopped():
     seen = []
     READER.with_options(batch_tokens=64).ablate_heads(READING, watch=seen.append)
-    assert seen == sorted(set(seen)) and len(seen) > 1 and seen[-1] < 8
+    assert seen == sorted(set(seen))
+    assert len(seen) > 1
+    assert seen[-1] < 8
 
     def stop(count):
         raise CancelledError

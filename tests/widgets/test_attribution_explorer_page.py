@@ -69,7 +69,7 @@ def test_what_is_explained_comes_first_then_question_and_text_with_their_values(
     assert head.startswith("What speaks for the logit of P(no answer)")
     assert f"{abs(found.trust.value):.2f} logits" in head
     assert texts(page) == [QUESTION, STORY]
-    assert [name for name in names(page.locator(".ql-tok[aria-label^='Ada,']"))] == [
+    assert names(page.locator(".ql-tok[aria-label^='Ada,']")) == [
         f"Ada, {'−' if word.value < 0 else '+'}{abs(word.value):.{digits}f}"
         for word in found.by_word()
         if word.text == "Ada"
@@ -92,7 +92,8 @@ def test_colours_go_with_the_sign_and_a_line_says_the_same(open_page):
         pieces.nth(kinds.index(kind)).evaluate("e => getComputedStyle(e).boxShadow")
         for kind in ("for", "against")
     ]
-    assert " 2px " in shadows[0] and " -2px " in shadows[1]
+    assert " 2px " in shadows[0]
+    assert " -2px " in shadows[1]
 
 
 def test_pointing_at_a_word_tells_its_value_and_its_tokens(open_page):
@@ -100,7 +101,9 @@ def test_pointing_at_a_word_tells_its_value_and_its_tokens(open_page):
     page.locator(".ql-text").nth(1).locator(".ql-tok", has_text=re.compile("^d$")).hover()
     # The toy tokenizer spells "day".
     line = page.locator(".ql-readout").inner_text()
-    assert line.startswith("“day”") and line.count("·") == 2 and " logits = " in line
+    assert line.startswith("“day”")
+    assert line.count("·") == 2
+    assert " logits = " in line
     page.locator("[role=radio]", has_text="by token").click()
     page.locator(".ql-text").nth(1).locator(".ql-tok", has_text=re.compile("^d$")).hover()
     assert page.locator(".ql-readout").inner_text().startswith("“d”")
@@ -165,7 +168,8 @@ def test_no_character_is_cut_and_every_direction_is_kept(open_page):
     page = open_page(explorer_of("answer", text=RTL)).page
     assert texts(page)[1] == RTL
     pieces = page.locator(".ql-text").nth(1).locator(".ql-block > span").all_text_contents()
-    assert "👩‍🚀" in "".join(pieces) and any("👩‍🚀" in piece for piece in pieces)
+    assert "👩‍🚀" in "".join(pieces)
+    assert any("👩‍🚀" in piece for piece in pieces)
     assert page.locator(".ql-text").nth(1).evaluate("e => getComputedStyle(e).direction") == "rtl"
 
 

@@ -140,8 +140,13 @@ def test_a_map_of_heads_is_sent_as_it_is():
 
 @pytest.mark.parametrize(
     ("target", "name"),
-    [("answer", "answer"), ("end", "end"), ("margin", "margin"), ("no_answer", "no_answer")]
-    + [(Contrast((0, 3), (0, 8)), "other")],
+    [
+        ("answer", "answer"),
+        ("end", "end"),
+        ("margin", "margin"),
+        ("no_answer", "no_answer"),
+        (Contrast((0, 3), (0, 8)), "other"),
+    ],
 )
 def test_a_map_knows_what_it_is_about(target, name):
     assert heads_target(READING, READER.ablate_heads(READING, target)) == name

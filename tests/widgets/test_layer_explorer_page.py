@@ -107,9 +107,9 @@ def test_map_and_text_point_at_each_other(open_page):
     explorer = explorer_of()
     page = open_page(explorer).page
     page.locator(".ql-text .ql-tok", has_text="lamp").hover()
-    start, end = explorer.trace.edges(0)
+    start, _end = explorer.trace.edges(0)
     words = explorer.reading.windows
-    place = [t for t in range(start.shape[1]) if words.tokens[0, t] == "lamp" and words.role[0, t] == 2][0]
+    place = next(t for t in range(start.shape[1]) if words.tokens[0, t] == "lamp" and words.role[0, t] == 2)
     assert readout(page).startswith("“lamp” at layer 2: start ")
     assert f"{start[2, place]:.3f}" in readout(page) or start[2, place] < 0.0005
     box = token_map(page).bounding_box()
