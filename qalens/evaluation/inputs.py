@@ -276,6 +276,8 @@ def _plain(value: Any) -> Any:
     ):
         return value
     to_list = getattr(value, "tolist", None)
-    if callable(to_list) and not isinstance(values := to_list(), type(value)):  # an array or a number of numpy
+    if callable(to_list) and not isinstance(
+        values := to_list(), type(value)
+    ):  # an array or a number of numpy
         return _plain(values)
     return {"unusable": repr(value)[:80]}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, cast, get_args
 
 import numpy as np
 import traitlets
@@ -213,7 +213,7 @@ class AttributionExplorer(ComputingExplorer):
 
         if self.attribution is None:
             raise InputError("Nothing was explained yet, so there is no figure; call compute() first.")
-        figure = plots.attribution(self.attribution).figure
+        figure = cast("Figure", plots.attribution(self.attribution).get_figure(root=True))
         # A notebook would show an open figure a second time.
         plt.close(figure)
         return figure
@@ -231,7 +231,7 @@ def check_attributions(
     """
     single = isinstance(attributions, Attribution | FailedAttribution)
     try:
-        given = [attributions] if single else list(attributions)
+        given: list[Any] = [attributions] if single else list(attributions)
     except TypeError:
         given = [attributions]
     for one in given:

@@ -48,5 +48,10 @@ class Following:
             self._last.wait(seconds)
 
     def _heard(self, outcome: Any) -> None:
-        self.busy = False
-        self._finish(outcome)
+        work = self._last
+        try:
+            self._finish(outcome)
+        finally:
+            # What hears of it may have asked for more.
+            if self._last is work:
+                self.busy = False

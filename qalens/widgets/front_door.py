@@ -146,7 +146,6 @@ class FrontDoor(ipywidgets.VBox):
         if isinstance(outcome, Exception):
             self._refused(outcome)
             return
-        self._desk.status = IDLE
         self.set_trait("reading", outcome)
         self._turn()
 
@@ -178,6 +177,13 @@ class FrontDoor(ipywidgets.VBox):
             self._refused(error)
             return
         self._put(explorer)
+        self._rest()
+
+    def _rest(self) -> None:
+        """Say no more that something is being read, where nothing is."""
+        asked_and_read = (self.reading.question, self.reading.context) == self._asked
+        if self._desk.status["state"] == "reading" and asked_and_read:
+            self._desk.status = IDLE
 
     def _traced(self, outcome: Any) -> None:
         if isinstance(outcome, Exception):
@@ -186,11 +192,10 @@ class FrontDoor(ipywidgets.VBox):
         reading, trace = outcome
         if reading is not self.reading:
             return
-        if not self._reads.busy:
-            self._desk.status = IDLE
         self._keep("layers", LayerExplorer(reading, trace, reader=self._reader), reading)
         if self.tab == "layers":
             self._put(self._opened["layers"][0])
+            self._rest()
 
     def _is_fresh(self, tab: str) -> bool:
         return tab in self._opened and self._opened[tab][1] is self.reading

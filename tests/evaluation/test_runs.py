@@ -525,9 +525,11 @@ def test_what_fails_in_a_process_is_said_here(tmp_path, broken, reason):
         list(processes(LightTask(str(tmp_path), broken=broken), iter(shards(2)), 1))
 
 
-def test_processes_end_with_the_one_who_asked(tmp_path):
-    running = processes(LightTask(str(tmp_path)), iter(shards(50)), 1)
+def test_processes_end_with_the_one_who_asked_and_shards_are_taken_as_they_are_needed(tmp_path):
+    waiting = iter(shards(50))
+    running = processes(LightTask(str(tmp_path)), waiting, 1)
     next(running)
+    assert next(waiting).number == 2  # one is done, one is being computed
     (pid,) = (int(file.name.removeprefix("pid-")) for file in tmp_path.glob("pid-*"))
     running.close()
     with pytest.raises(ProcessLookupError):

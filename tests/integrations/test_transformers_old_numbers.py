@@ -9,6 +9,7 @@ from checkpoints import QUESTION, STORY, TOKENIZERS, model
 from old_pipeline import best_places, no_answer, old_answers
 
 from qalens.integrations.transformers import QuestionAnsweringPipeline
+from qalens.testing import toy_model, toy_tokenizer
 
 ARCHITECTURES = ["bert-uncased", "bert-cased", "distilbert", "roberta", "xlm-roberta", "albert", "deberta-v2"]
 LONG = QUESTION + " " + "And who else was there, if you can tell?" * 4
@@ -111,6 +112,16 @@ def test_the_two_ways_differ_where_texts_are_equal():
     exact = nlp(question=question, context=context, scores="transformers_exact")
     product = nlp(question=question, context=context, scores="transformers")
     assert exact[0]["score"] > product[0]["score"]
+
+
+@pytest.mark.parametrize("scores", ["transformers", "transformers_exact"])
+def test_a_word_that_a_window_cuts_off_ends_where_the_window_does(scores):
+    # Ten letters of one word; windows of six tokens hold two of them, and share none.
+    nlp = QuestionAnsweringPipeline(
+        toy_model(), toy_tokenizer(), device="cpu", scores=scores, max_seq_len=6, doc_stride=0, top_k=50
+    )
+    answers = nlp(question="who", context="zyxwvutsrq")
+    assert {(one["start"], one["end"]) for one in answers} == {(k, k + 2) for k in range(0, 10, 2)}
 
 
 def test_max_question_len_leaves_the_old_scores_alone(caplog):

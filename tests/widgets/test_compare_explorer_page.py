@@ -67,7 +67,7 @@ def test_what_is_pointed_at_is_said_with_both_numbers(open_page):
     said = page.locator(".ql-readout").inner_text()
     inside = [r.spans.inclusion()[r.context.find("Tom")] for r in (BEFORE, AFTER)]
     assert said.startswith("“Tom”")
-    assert f"{inside[1]:.3f}" in said
+    assert f"in the answer {inside[0]:.3f} → >0.999" in said
     assert f"+{inside[1] - inside[0]:.3f}" in said
     page.locator(".ql-text .ql-tok", has_text="old").hover()
     assert "new; in the answer" in page.locator(".ql-readout").inner_text()

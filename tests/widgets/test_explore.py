@@ -79,14 +79,12 @@ def test_what_is_typed_is_read_and_shown_in_the_open_tab(tab):
     # As typing does: the field changes, and Python hears of it.
     door._desk.context = "Tom kept the lamp."
     until(lambda: bool(heard))
-    settled(door)
+    until(lambda: door.status["state"] == "idle")
     assert door.reading.context == "Tom kept the lamp."
     assert heard == [door.reading]
     if tab == "compare":
         assert door.explorer is shown
-        assert (shown.diff.before.context, shown.diff.after) == (STORY, door.reading) or (
-            shown.diff.after.context == "Tom kept the lamp."
-        )
+        assert (shown.diff.before.context, shown.diff.after) == (STORY, door.reading)
     elif tab == "no_answer":
         assert door.explorer is shown
         assert shown.readings == (door.reading,)

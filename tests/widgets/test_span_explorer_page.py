@@ -311,9 +311,11 @@ def test_nothing_sticks_out(open_page, width, text):
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
-@pytest.mark.parametrize("width", [500, 650])
+@pytest.mark.parametrize("width", [500, 750])
 def test_what_is_pointed_at_does_not_move_away(open_page, width):
-    page = open_page(explorer_of(STORY * 3), width=width).page
+    page = open_page(
+        explorer_of(STORY * 3, "kept the lamp of the room by day"), width=width, height=2500
+    ).page
     rows = page.locator(".ql-row[role=option]")
     before = rows.first.bounding_box()["y"]
     for element in [*page.locator(".ql-tok").all()[:12], *rows.all()[:4]]:
