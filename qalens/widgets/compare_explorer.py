@@ -181,7 +181,8 @@ class CompareExplorer(Explorer):
         self, diff: ReadingDiff, state: dict[str, Any] | None = None, *, keep_fields: bool = True
     ) -> None:
         """Another difference in the same picture, in one message."""
-        moved = follow(compare(self.diff.after, diff.after), self.selected)
+        selected = self.selected
+        moved = None if selected is None else follow(compare(self.diff.after, diff.after), selected)
         with self.hold_sync():
             self.selected = None
             self.set_trait("diff", diff)

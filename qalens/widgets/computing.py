@@ -114,6 +114,7 @@ class ComputingExplorer(Explorer):
 
     def close(self) -> None:
         """Stop what is being computed, and take the explorer off every page."""
+        self.cancel()
         super().close()
 
     @traitlets.validate("shown")
