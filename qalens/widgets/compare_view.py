@@ -24,7 +24,7 @@ from qalens.widgets.explorer import floats, ints
 _QUESTION = 1_000  # columns of a question that are shown
 _ANSWER = 300
 _SPAN = 72
-_BEST = 30  # spans of each reading whose probabilities go along
+_BEST = 20  # spans of each reading whose probabilities go along
 _NAME = 60
 
 

@@ -1,0 +1,82 @@
+"""Pictures of every explorer in light and dark, from real readings of the bundled checkpoint.
+
+They stand in docs/pictures. To make them anew: QALENS_WRITE_PICTURES=1 python -m pytest tests/widgets/test_pictures.py
+"""
+
+import io
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import qalens
+from qalens import datasets, widgets
+
+PICTURES = Path(__file__).parents[2] / "docs" / "pictures"
+QUESTION = "Who did the county send to inspect the work?"
+TEXT = (
+    "The lighthouse on Skerry Head was built in 1843 by the Marlow brothers, two engineers who had never seen the "
+    "sea. In the winter of 1902 a storm tore away its upper gallery, and the keeper, John Harper, rebuilt it himself "
+    "with oak from a wrecked ship. The county sent Ellen Reed to inspect the work the following spring. She found it "
+    "sounder than the original and recommended that nothing be changed."
+)
+EXPLORERS = ("span", "no-answer", "attribution", "layer", "compare", "dataset")
+
+
+@pytest.fixture(scope="module")
+def explorer():
+    """explorer(name): an explorer of a real reading, made when first asked for."""
+    reader = qalens.load()
+    reading = reader.read(QUESTION, TEXT)
+    made = {}
+
+    def several():
+        return list(reader.read_many(datasets.sample(), progress=False))
+
+    makers = {
+        "span": lambda: widgets.SpanExplorer(reading),
+        "no-answer": lambda: widgets.NoAnswerExplorer(several(), threshold=-2.0, selected=5),
+        "attribution": lambda: widgets.AttributionExplorer(reading, [reader.attribute(reading)]),
+        "layer": lambda: widgets.LayerExplorer(reading, reader.lens(reading)),
+        "compare": lambda: widgets.CompareExplorer(
+            reading, reader.read(QUESTION, TEXT.replace("Ellen Reed", "nobody"))
+        ),
+        "dataset": lambda: widgets.DatasetExplorer(several(), sort="margin", selected=9),
+    }
+
+    def get(name):
+        if name not in made:
+            made[name] = makers[name]()
+        return made[name]
+
+    return get
+
+
+def brightness(png):
+    return np.asarray(Image.open(io.BytesIO(png)).convert("L"), dtype=float)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("name", EXPLORERS)
+def test_an_explorer_has_a_picture_in_both_themes(name, theme, explorer, open_page):
+    visit = open_page(explorer(name), width=900, height=700, dark=theme == "dark", reduced=True)
+    visit.page.wait_for_function("document.fonts.status === 'loaded'")
+    # Canvases are painted with the next repaints.
+    visit.page.evaluate(
+        "() => new Promise(r => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(r, 150))))"
+    )
+    png = visit.page.locator(".ql-x").screenshot(animations="disabled")
+    light = brightness(png)
+    # Mostly ground in the colour of the theme, with enough on it that is not.
+    assert (np.median(light) > 200) == (theme == "light")
+    assert 0.01 < (np.abs(light - np.median(light)) > 40).mean() < 0.5
+    assert visit.page.evaluate("document.documentElement.scrollWidth") <= 900
+    assert visit.is_quiet()
+    file = PICTURES / f"{name}-explorer-{theme}.png"
+    if os.environ.get("QALENS_WRITE_PICTURES"):
+        file.write_bytes(png)
+    assert abs(brightness(file.read_bytes()).shape[1] - light.shape[1]) <= 2, (
+        f"{file.name} is older than the explorer"
+    )
