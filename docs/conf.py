@@ -7,7 +7,9 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE / "extensions"))
+sys.path[:0] = [str(HERE), str(HERE / "extensions")]
+from figures import QUESTION, TEXT  # noqa: E402
+
 import qalens  # noqa: E402
 
 project = "qalens"
@@ -65,5 +67,16 @@ def lay_in_notebooks(*_: object) -> None:
     shutil.copytree(HERE.parent / "notebooks", folder, ignore=shutil.ignore_patterns(".*"))
 
 
+def write_live_page(app, exception: Exception | None) -> None:
+    """Write the explorer of the first page beside the built pages: always that of the code that is documented."""
+    if exception is not None or app.builder.format != "html":
+        return
+    from qalens.widgets import SpanExplorer
+
+    reading = qalens.load().read(QUESTION, TEXT)
+    SpanExplorer(reading).to_html(Path(app.outdir) / "_static" / "span-explorer.html")
+
+
 def setup(app) -> None:
     app.connect("config-inited", lay_in_notebooks)
+    app.connect("build-finished", write_live_page)

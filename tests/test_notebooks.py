@@ -62,8 +62,8 @@ def test_ends_with_two_exercises(path):
     assert json.loads(path.read_text("utf-8"))["cells"][-1]["cell_type"] == "markdown"
 
 
-def test_holds_one_idea_in_ten_to_twenty_one_cells(path):
-    assert 10 <= len(json.loads(path.read_text("utf-8"))["cells"]) <= 21
+def test_holds_one_idea_in_ten_to_twenty_cells(path):
+    assert 10 <= len(json.loads(path.read_text("utf-8"))["cells"]) <= 20
 
 
 def test_asserts_what_its_text_says(path):

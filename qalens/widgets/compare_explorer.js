@@ -238,11 +238,12 @@ function textOf(state, ui) {
   prose.mark("best", is);
   prose.home = data.begin.findIndex((_, word) => Math.abs(values[word]) === data.most);
   const legend = h("div", { class: "ql-legend" },
-    data.most >= 0.005
+    data.most >= 0.0005
       ? h("span", {}, `${MINUS}${most} `, h("i", { class: "ql-ramp ql-signed" }), ` +${most} probability of being in the answer`)
       : h("span", {}, "No character’s chances changed."),
-    is.length > 0 && h("span", { class: "ql-mark-best" }, `answer ${data.labels[1] === "after" ? "after" : "of the second"}`),
-    was.length > 0 && h("span", { class: "ql-mark-was" }, `answer ${data.labels[0] === "before" ? "before" : "of the first"}`),
+    is.length > 0 && was.join() === is.join() && h("span", { class: "ql-mark-best" }, "answer of both"),
+    is.length > 0 && was.join() !== is.join() && h("span", { class: "ql-mark-best" }, `answer ${data.labels[1] === "after" ? "after" : "of the second"}`),
+    was.length > 0 && was.join() !== is.join() && h("span", { class: "ql-mark-was" }, `answer ${data.labels[0] === "before" ? "before" : "of the first"}`),
     kinds.has("gone") && h("span", { class: "ql-mark-gone" }, "gone"),
     kinds.has("new") && h("span", { class: "ql-mark-new" }, "new"));
   return {

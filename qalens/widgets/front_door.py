@@ -202,17 +202,14 @@ class FrontDoor(ipywidgets.VBox):
 
     def _explorer(self, tab: str) -> Explorer:
         """The explorer of a tab for what was read last."""
-        explorer = self._opened[tab][0] if tab in self._opened else None
         if self._is_fresh(tab):
-            return explorer
-        reading = self.reading
-        if tab == "why":
-            explorer = AttributionExplorer(reading, reader=self._reader)
-        elif explorer is None:
-            explorer = self._made(tab)
+            return self._opened[tab][0]
+        if tab in self._opened and tab != "why":
+            explorer = self._opened[tab][0]
+            _show(explorer, self.reading)
         else:
-            _show(explorer, reading)
-        self._keep(tab, explorer, reading)
+            explorer = self._made(tab)
+        self._keep(tab, explorer, self.reading)
         return explorer
 
     def _made(self, tab: str) -> Explorer:
@@ -220,6 +217,8 @@ class FrontDoor(ipywidgets.VBox):
             return SpanExplorer(self.reading)
         if tab == "no_answer":
             return NoAnswerExplorer(self.reading)
+        if tab == "why":
+            return AttributionExplorer(self.reading, reader=self._reader)
         return CompareExplorer(self._first, self.reading, reader=self._reader, editable=False)
 
     def _keep(self, tab: str, explorer: Explorer, reading: Reading) -> None:
@@ -305,9 +304,8 @@ def _show(explorer: Explorer, reading: Reading) -> None:
         explorer.show(explorer.diff.before, reading)
     elif isinstance(explorer, SpanExplorer):
         with explorer.hold_sync():
-            explorer.selected = None
             explorer.reading = reading
-            for name, value in {**span_arrays(reading), "view": span_view(reading)}.items():
+            for name, value in {"selected": None, **span_arrays(reading), "view": span_view(reading)}.items():
                 setattr(explorer, name, value)
     elif isinstance(explorer, NoAnswerExplorer):
         explorer.readings = (reading,)
