@@ -234,3 +234,25 @@ def test_formulas_are_drawn(visit):
     sizes = page.eval_on_selector_all("math", "all => all.map(m => m.getBoundingClientRect().width)")
     assert len(sizes) > 10
     assert min(sizes) > 4
+
+
+# --- the explorer of the first page -----------------------------------------------------------------------------------
+
+
+def test_the_explorer_of_the_first_page_works_there(visit):
+    page = visit("index.html")
+    page.locator("iframe.live").scroll_into_view_if_needed()
+    frame = page.frame_locator("iframe.live")
+    frame.get_by_text("Ellen Reed", exact=True).first.wait_for()
+    frame.get_by_role("radio", name="logits").click()
+    frame.get_by_text("Start and end logits").wait_for()
+    assert not page.locator(".still img").is_visible()
+    assert page.asked == []
+
+
+def test_a_picture_stands_for_the_explorer_where_nothing_runs(chromium, site):
+    page = chromium.new_page(java_script_enabled=False)
+    page.goto((site / "index.html").as_uri())
+    assert page.locator(".still img").is_visible()
+    assert not page.locator("iframe.live").is_visible()
+    page.close()

@@ -119,7 +119,9 @@ def test_a_blank_token_belongs_to_the_word_behind_it_and_the_last_to_the_one_bef
 
 @pytest.mark.parametrize("name", TOKENIZERS)
 def test_the_words_of_a_window_are_those_of_the_text_that_it_touches(name):
-    windows = make_windows(PAIRS[name], QUESTION, STORY, max_length=24, stride=5)
+    # A vocabulary of ten scripts has small pieces, and needs more of them for the question.
+    longest = 36 if name == "xlm-roberta-scripts" else 24
+    windows = make_windows(PAIRS[name], QUESTION, STORY, max_length=longest, stride=5)
     assert len(windows) > 20
     for w in range(len(windows)):
         words = window_words(windows, w)
@@ -129,8 +131,10 @@ def test_the_words_of_a_window_are_those_of_the_text_that_it_touches(name):
         pieces = [STORY[a:b] for a, b in inside]
         begun = [a + len(p) - len(p.lstrip()) for (a, _), p in zip(inside, pieces, strict=True)]
         # A sign that shares its only token with the word before it is part of that word there.
-        touched = [s for s in word_spans(STORY) if any(s.start <= a < s.end for a in begun)]
-        assert [word.span for word in words if word.role == Role.CONTEXT] == touched
+        touched = [s for s in word_spans(STORY) if s.end > inside[0, 0] and s.start < inside[-1, 1]]
+        own = [s for s in touched if any(s.start <= a < s.end for a in begun)]
+        assert [word.span for word in words if word.role == Role.CONTEXT] == own
+        assert len(own) > 0.8 * len(touched)
         assert_partition(windows, w)
 
 

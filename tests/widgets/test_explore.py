@@ -136,11 +136,14 @@ def test_what_cannot_be_read_is_said_and_the_picture_stays():
     assert door.status["state"] == "idle"
 
 
-def test_what_explains_the_text_before_is_stopped():
-    door = qalens.explore(READER, QUESTION, STORY)
-    stopped = threading.Event()
+def test_what_explains_the_text_before_is_stopped_before_the_next_is_there():
+    stopped, found = threading.Event(), []
 
-    class Endless:
+    class Busy:
+        def read(self, question, context):
+            found.append(context == STORY or stopped.wait(20))
+            return READER.read(question, context)
+
         def attribute(self, *given, watch, **options):
             try:
                 while True:
@@ -149,12 +152,13 @@ def test_what_explains_the_text_before_is_stopped():
             finally:
                 stopped.set()
 
+    door = qalens.explore(Busy(), QUESTION, STORY)
     door.tab = "why"
-    door.explorer.reader = Endless()
     door.explorer.target = "no_answer"
     assert door.explorer.computing
     door.context = "Tom kept the lamp."
-    assert stopped.wait(20)
+    until(lambda: door.reading.context == "Tom kept the lamp.", seconds=30)
+    assert found == [True, True]
 
 
 @pytest.mark.parametrize(
