@@ -2,6 +2,7 @@
 
 const NA_LEFT = 44, NA_RIGHT = 12; // pixels beside the line, for the labels of an axis
 const NA_REST = 900; // milliseconds after which a move has ended and the next one begins
+const NA_SETTLED = 250; // milliseconds after which a threshold is sent to Python
 const NA_MOST = 200; // rows of a list
 
 function explore(ui) {
@@ -22,7 +23,6 @@ function explore(ui) {
   const moved = () => {
     head.show();
     line.show();
-    detail.show();
     if (list !== null) list.turned(state.from, ui.get("threshold"));
     rest();
   };
@@ -114,10 +114,15 @@ function thresholdLine(state) {
       paintMargins(context, { width, top: curved ? tall - 58 : 26, bottom: tall - 20, low, high, place, colours, state });
     },
   });
+  const tellPython = ui.later(() => ui.model.save_changes(), NA_SETTLED);
   const slider = ui.slider({
     label: "No-answer threshold, in logits", min: low, max: high, step, page: 1, value: ui.get("threshold"),
     text: value => `${fmt.logit(value)} logits; ${spoken(state, value)}`,
-    input: value => ui.set("threshold", value),
+    // Every step is seen here at once; Python hears of the place where the thumb comes to rest.
+    input: value => {
+      ui.model.set("threshold", value);
+      tellPython();
+    },
   });
   const words = h("p", { class: "ql-na-words", "aria-live": "polite" });
   const tell = () => fill(words, thresholdWords(state));

@@ -53,6 +53,21 @@ def test_a_drag_sets_the_threshold_and_stays_in_the_browser(one):
     assert one.is_quiet()
 
 
+def test_a_slide_is_sent_to_python_once_when_it_rests(one):
+    sent = one.page.evaluate(
+        """() => {
+            window.sent = 0;
+            window.qalens.model.save_changes = () => { window.sent += 1; };
+            const thumb = document.querySelector("[role=slider]");
+            const key = () => new KeyboardEvent("keydown", { key: "ArrowLeft", bubbles: true });
+            for (let k = 0; k < 8; k++) thumb.dispatchEvent(key());
+            return window.sent;
+        }"""
+    )
+    assert sent == 0
+    one.page.wait_for_function("window.sent === 1")
+
+
 def test_a_move_lists_the_questions_that_it_turned(many):
     visit, readings = many
     visit.page.get_by_role("slider").focus()
