@@ -35,6 +35,13 @@ class Visit:
             lambda message: self.errors.append(message.text) if message.type == "error" else None,
         )
 
+    def until(self, expression, seconds=20):
+        """Wait until a JavaScript expression holds; the page's own policy would stop one that waits inside it."""
+        end = time.monotonic() + seconds
+        while not self.page.evaluate(expression):
+            assert time.monotonic() < end, f"after {seconds} s still not: {expression}"
+            time.sleep(0.05)
+
     def is_quiet(self):
         """Nothing was asked for, nothing opened, nothing went wrong, and no text became a script."""
         assert (self.requests, self.dialogs, self.errors) == ([], [], [])
@@ -154,6 +161,19 @@ class Notebook:
                 await window.jupyterapp.commands.execute('notebook:run-cell');
             }}"""
         )
+
+    def said(self, cell, text, seconds=60):
+        """Run a cell until it prints this: what is done on the page reaches the kernel a moment later."""
+        place = f"document.querySelectorAll('.jp-Cell')[{cell}].querySelector('.jp-OutputArea-output')"
+        end = time.monotonic() + seconds
+        while True:
+            self.run(cell)
+            for _ in range(20):
+                self.page.wait_for_timeout(100)
+                shown = self.page.evaluate(f"{place}?.textContent.trim()")
+                if shown == text:
+                    return True
+            assert time.monotonic() < end, f"cell {cell} prints {shown!r}, not {text!r}"
 
     @property
     def cells(self):

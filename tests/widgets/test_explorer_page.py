@@ -112,11 +112,10 @@ THEMES = {
 
 @pytest.mark.parametrize(("host", "browser", "dark"), THEMES.values(), ids=list(THEMES))
 def test_the_theme_follows_its_host_while_it_is_open(open_page, host, browser, dark):
-    page = open_page(SpanExplorer(hostile("Ada kept it")), dark=browser).page
+    visit = open_page(SpanExplorer(hostile("Ada kept it")), dark=browser)
+    page = visit.page
     page.evaluate(host or "0")
-    page.wait_for_function(
-        f"document.querySelector('.ql-x').dataset.qlTheme === '{'dark' if dark else 'light'}'"
-    )
+    visit.until(f"document.querySelector('.ql-x').dataset.qlTheme === '{'dark' if dark else 'light'}'")
     ground = page.locator(".ql-x").evaluate("e => getComputedStyle(e).backgroundColor")
     assert ground == ("rgb(21, 24, 29)" if dark else "rgb(255, 255, 255)")
 

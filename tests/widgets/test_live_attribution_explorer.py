@@ -23,17 +23,6 @@ print(len(left))
 CLOSE = "if explorer.attributions: explorer.close()"
 
 
-def said(notebook, cell, text):
-    """Run a cell that prints, and wait until it has printed this."""
-    notebook.run(cell)
-    notebook.page.wait_for_function(
-        """([cell, text]) => document.querySelectorAll('.jp-Cell')[cell].querySelector('.jp-OutputArea-output')
-            ?.textContent.trim() === text""",
-        arg=[cell, text],
-    )
-    return True
-
-
 def test_what_is_chosen_is_computed_in_the_kernel_and_can_be_stopped(open_notebook):
     notebook = open_notebook(MAKE, SHOW, THREADS, CLOSE)
     page, cells = notebook.page, notebook.cells
@@ -41,7 +30,7 @@ def test_what_is_chosen_is_computed_in_the_kernel_and_can_be_stopped(open_notebo
 
     page.locator("[role=radio]", has_text="no answer").click()
     page.wait_for_selector("text=P(no answer)")
-    assert said(notebook, 1, "no_answer input_x_gradient 1 idle")
+    assert notebook.said(1, "no_answer input_x_gradient 1 idle")
 
     page.locator("[aria-label='What is explained'] [aria-checked=true]").press("Home")
     page.wait_for_selector(".ql-head:has-text('score of')")
@@ -49,18 +38,18 @@ def test_what_is_chosen_is_computed_in_the_kernel_and_can_be_stopped(open_notebo
     page.locator(".ql-text").nth(1).press("x")
     page.locator(".ql-text").nth(1).press("Enter")
     assert notebook.cells == cells
-    assert said(notebook, 1, "answer input_x_gradient 3 idle")
+    assert notebook.said(1, "answer input_x_gradient 3 idle")
 
     # Thousands of passes, of which the kernel tells while it stays free for the button.
     page.locator("[role=radio]", has_text="Shapley").click()
     page.wait_for_selector(".ql-work:has-text('rows through the model')")
     page.locator(".ql-work button", has_text="Stop").press("Enter")
     page.wait_for_selector(".ql-work:has-text('Stopped')")
-    assert said(notebook, 1, "answer shapley 3 cancelled")
-    assert said(notebook, 2, "0")
+    assert notebook.said(1, "answer shapley 3 cancelled")
+    assert notebook.said(2, "0")
 
     page.locator(".ql-work button", has_text="Explain").click()
     page.wait_for_selector(".ql-work:has-text('rows through the model')")
     notebook.run(3)
     page.wait_for_selector(".ql-x", state="detached")
-    assert said(notebook, 2, "0")
+    assert notebook.said(2, "0")

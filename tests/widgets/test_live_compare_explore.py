@@ -18,17 +18,6 @@ door
 DOOR = "print(repr(door.reading.context), door.tab, type(door.explorer).__name__)"
 
 
-def said(notebook, cell, text):
-    """Run a cell that prints, and wait until it has printed this."""
-    notebook.run(cell)
-    notebook.page.wait_for_function(
-        """([cell, text]) => document.querySelectorAll('.jp-Cell')[cell].querySelector('.jp-OutputArea-output')
-            ?.textContent.trim() === text""",
-        arg=[cell, text],
-    )
-    return True
-
-
 def test_what_is_typed_is_compared(open_notebook):
     notebook = open_notebook(COMPARE, READ)
     page, cells = notebook.page, notebook.cells
@@ -52,7 +41,7 @@ def test_what_is_typed_is_compared(open_notebook):
     for key in ["Home", "b", "ArrowRight", "ArrowRight", "ArrowRight", "Shift+ArrowRight", "Enter", "x"]:
         page.keyboard.press(key)
     assert notebook.cells == cells
-    assert said(notebook, 1, "'Ada kept the old lamp.' (13, 21) True")
+    assert notebook.said(1, "'Ada kept the old lamp.' (13, 21) True")
     page.get_by_role("button", name="Back to the text before").click()
     page.wait_for_function("document.querySelector('.ql-field-context').value === 'Ada kept the lamp.'")
     page.wait_for_function("document.querySelector('.ql-flow .ql-mark-new') === null")
@@ -72,8 +61,8 @@ def test_the_front_door_reads_along_and_opens_its_tabs(open_notebook):
         page.keyboard.press(key)
     page.get_by_role("radiogroup", name="Method").wait_for()
     assert notebook.cells == cells
-    assert said(notebook, 1, "'b a room kept by Ada' why AttributionExplorer")
+    assert notebook.said(1, "'b a room kept by Ada' why AttributionExplorer")
     page.get_by_role("tab", name="Before and after").click()
     page.locator(".ql-pairs").wait_for()
     assert page.locator(".ql-flow .ql-mark-gone").count() > 0
-    assert said(notebook, 1, "'b a room kept by Ada' compare CompareExplorer")
+    assert notebook.said(1, "'b a room kept by Ada' compare CompareExplorer")

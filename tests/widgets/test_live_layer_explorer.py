@@ -12,24 +12,13 @@ explorer
 SHOW = "print(explorer.layer, explorer.target, explorer.heads is not None)"
 
 
-def said(notebook, cell, text):
-    """Run a cell that prints, and wait until it has printed this."""
-    notebook.run(cell)
-    notebook.page.wait_for_function(
-        """([cell, text]) => document.querySelectorAll('.jp-Cell')[cell].querySelector('.jp-OutputArea-output')
-            ?.textContent.trim() === text""",
-        arg=[cell, text],
-    )
-    return True
-
-
 def test_layers_are_chosen_by_pointer_and_keys_and_heads_are_taken_out_in_the_kernel(open_notebook):
     notebook = open_notebook(MAKE, SHOW)
     page, cells = notebook.page, notebook.cells
     page.wait_for_selector(".ql-x .ql-tok")
     rows = page.locator("[role=listbox][aria-label=Layers] [role=option]")
     rows.nth(1).click()
-    assert said(notebook, 1, "1 answer False")
+    assert notebook.said(1, "1 answer False")
 
     rows.nth(1).press("Home")
     starts = page.locator("[role=application][aria-label^='Map of starts']")
@@ -38,4 +27,4 @@ def test_layers_are_chosen_by_pointer_and_keys_and_heads_are_taken_out_in_the_ke
     assert notebook.cells == cells
     page.locator("[role=radio][aria-checked=true]", has_text="answer").press("End")
     page.wait_for_selector("[role=application][aria-label^='Map of layers and heads']")
-    assert said(notebook, 1, "2 margin True")
+    assert notebook.said(1, "2 margin True")

@@ -16,21 +16,6 @@ print(len(alive), len([w for w in alive if type(w).__name__ == "SpanExplorer"]))
 """
 
 
-def wait_for(notebook, cell, text):
-    notebook.page.wait_for_function(
-        """([cell, text]) => document.querySelectorAll('.jp-Cell')[cell].querySelector('.jp-OutputArea-output')
-            ?.textContent.trim() === text""",
-        arg=[cell, text],
-    )
-
-
-def said(notebook, cell, text):
-    """Run a cell that prints, and wait until it has printed this."""
-    notebook.run(cell)
-    wait_for(notebook, cell, text)
-    return True
-
-
 def test_pointer_keys_and_python(open_notebook):
     notebook = open_notebook(READING, SHOW, "explorer.selected = (41, 49)")
     page, cells = notebook.page, notebook.cells
@@ -40,7 +25,7 @@ def test_pointer_keys_and_python(open_notebook):
     assert "".join(page.locator(".ql-mark-selected").all_text_contents()) == "the lamp"
 
     page.locator(".ql-tok", has_text="Ada").click()
-    assert said(notebook, 1, "(32, 40) Ada kept probability")
+    assert notebook.said(1, "(32, 40) Ada kept probability")
 
     page.locator(".ql-text").focus()
     for key in ["Home", "b", "a", "d", "d", "x", "m", "y", "End", "ArrowLeft", "ArrowLeft", "Enter"]:
@@ -50,7 +35,7 @@ def test_pointer_keys_and_python(open_notebook):
     page.locator(".ql-row[role=option]").first.press("b")
     assert notebook.cells == cells
     assert page.locator(".ql-mark-selected").all_text_contents()[-1] == "the"
-    assert said(notebook, 1, "(32, 56) Ada kept the lamp of the logits")
+    assert notebook.said(1, "(32, 56) Ada kept the lamp of the logits")
 
 
 def test_a_cell_that_runs_again_leaves_nothing_behind(open_notebook):
@@ -59,4 +44,4 @@ def test_a_cell_that_runs_again_leaves_nothing_behind(open_notebook):
     for _ in range(5):
         notebook.run(0)
         notebook.page.wait_for_function("document.querySelectorAll('.ql-x .ql-head').length === 1")
-    assert said(notebook, 1, "2 1")
+    assert notebook.said(1, "2 1")

@@ -65,7 +65,7 @@ def test_a_slide_is_sent_to_python_once_when_it_rests(one):
         }"""
     )
     assert sent == 0
-    one.page.wait_for_function("window.sent === 1")
+    one.until("window.sent === 1")
 
 
 def test_a_move_lists_the_questions_that_it_turned(many):

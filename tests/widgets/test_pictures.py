@@ -62,7 +62,7 @@ def brightness(png):
 @pytest.mark.parametrize("name", EXPLORERS)
 def test_an_explorer_has_a_picture_in_both_themes(name, theme, explorer, open_page):
     visit = open_page(explorer(name), width=900, height=700, dark=theme == "dark", reduced=True)
-    visit.page.wait_for_function("document.fonts.status === 'loaded'")
+    visit.until("document.fonts.status === 'loaded'")
     # Canvases are painted with the next repaints.
     visit.page.evaluate(
         "() => new Promise(r => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(r, 150))))"
