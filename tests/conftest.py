@@ -1,5 +1,6 @@
 """For all tests: models this small spend their time on waking threads, not on work; and one browser without network."""
 
+import asyncio
 import os
 import shutil
 
@@ -20,6 +21,30 @@ _ARGUMENTS = [
     # Names of other machines are not looked up at all, so that nothing can leave this one.
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 ]
+
+
+class NoLoopOfTheBrowser:
+    """Hides the event loop of the browser from tests and examples that use no browser.
+
+    It counts as running in this thread from the first browser test on, and yet stands still while Python does anything
+    else: what is handed to it would never happen. A kernel's loop goes on.
+    """
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_call(self, item):
+        if "chromium" in getattr(item, "fixturenames", ()):
+            return (yield)
+        loop = asyncio._get_running_loop()
+        asyncio._set_running_loop(None)
+        try:
+            return (yield)
+        finally:
+            asyncio._set_running_loop(loop)
+
+
+def pytest_configure(config):
+    # Registered rather than defined here, since examples in the package have no part in this file.
+    config.pluginmanager.register(NoLoopOfTheBrowser())
 
 
 @pytest.fixture(scope="session")
