@@ -32,6 +32,12 @@ class Explorer(anywidget.AnyWidget):
 
     A child names its script (`x.js` beside its module, which defines `explore(ui)`), and draws its `figure`. Raises
     `InputError` for a keyword that it does not know.
+
+    >>> from qalens.testing import planted_reading
+    >>> from qalens.widgets import SpanExplorer
+    >>> explorer = SpanExplorer(planted_reading("Who kept it?", "Ada kept it.", answer="Ada"))
+    >>> isinstance(explorer, Explorer), explorer.to_svg().count("<svg")
+    (True, 1)
     """
 
     view = traitlets.Dict().tag(sync=True)
