@@ -7,6 +7,7 @@ from concurrent.futures import CancelledError
 
 import numpy as np
 import pytest
+from waiting import until
 
 from qalens import Contrast, FailedReading, InputError, Reader
 from qalens.explain.attribution import FailedAttribution
@@ -53,13 +54,6 @@ class Endless:
         except CancelledError:
             self.ended.set()
             raise
-
-
-def until(true, seconds=20.0):
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, "it did not come to pass"
-        time.sleep(0.005)
 
 
 def threads():

@@ -7,6 +7,7 @@ import time
 
 import numpy as np
 import pytest
+from waiting import until
 
 from qalens import FailedReading, InputError, Reader
 from qalens.explain.difference import compare
@@ -32,13 +33,6 @@ PAIRS = {
     ),
     "nothing but blanks": (READER.read(QUESTION, STORY), READER.read(QUESTION, "\n.")),
 }
-
-
-def until(true, seconds=20.0):
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, "it did not happen"
-        time.sleep(0.005)
 
 
 class Slow:

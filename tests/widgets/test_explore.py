@@ -5,6 +5,7 @@ import time
 
 import ipywidgets
 import pytest
+from waiting import until
 
 import qalens
 from qalens import FailedReading, InputError, Reader
@@ -15,13 +16,6 @@ QUESTION = "Who kept the lamp?"
 STORY = "Ada kept the lamp of the room by day, and Tom kept it by night."
 READER = Reader(toy_model(), toy_tokenizer())
 READING = planted_reading(QUESTION, STORY, answer="Ada")
-
-
-def until(true, seconds=20.0):
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, "it did not happen"
-        time.sleep(0.005)
 
 
 def settled(door):

@@ -7,6 +7,7 @@ import time
 
 import numpy as np
 import pytest
+from waiting import until
 
 from qalens import Contrast, FailedReading, InputError, Reader
 from qalens.testing import planted_reading, toy_model, toy_tokenizer
@@ -43,13 +44,6 @@ class Endless:
         for k in range(10**9):
             watch(k)
             time.sleep(0.002)
-
-
-def until(true, seconds=20.0):
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, "it did not come to pass"
-        time.sleep(0.005)
 
 
 def long_trace(max_length=24):
