@@ -23,7 +23,7 @@ from qalens.decision import Decision, check_threshold
 from qalens.errors import InputError, ModelError
 from qalens.provenance import Document, DocumentAnswer, as_document
 from qalens.reading import FailedReading, Reading
-from qalens.records import read_only
+from qalens.records import finite, read_only
 from qalens.spans import DEFAULT_MAX_ANSWER_LENGTH, Answer, NullRule, SpanDistribution, check_span_options
 from qalens.text import Example, check_text
 
@@ -171,9 +171,9 @@ class DocumentsReading:
             "question": self.question,
             "answer": None if self.answer is None else self.answer.to_dict(),
             "no_answer_probability": self.no_answer_probability,
-            "margin": _finite(self.margin),
-            "threshold": _finite(self.decision.threshold),
-            "null_score": _finite(self.null_score),
+            "margin": finite(self.margin),
+            "threshold": finite(self.decision.threshold),
+            "null_score": finite(self.null_score),
             "spans": [answer.to_dict() for answer in self.top(k)],
             "documents": [
                 {
@@ -388,7 +388,3 @@ def _decide(best: Answer | None, null_score: float, threshold: float) -> Decisio
     margin = math.inf if best is None else null_score - best.score
     taken = best if margin <= threshold and threshold > -math.inf else None
     return Decision(answer=taken, best=best, margin=margin, threshold=float(threshold))
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from qalens.decision import Decision, decide
 from qalens.errors import QalensError
+from qalens.records import finite
 from qalens.spans import Answer, NullRule, SpanDistribution, SpanLogits
 from qalens.text import Example
 from qalens.windows import Windows
@@ -94,9 +94,9 @@ class Reading:
             "context": self.context,
             "answer": None if self.answer is None else _answer_dict(self.answer),
             "no_answer_probability": self.no_answer_probability,
-            "margin": _finite(self.margin),
-            "threshold": _finite(self.decision.threshold),
-            "null_score": _finite(self.spans.null_score),
+            "margin": finite(self.margin),
+            "threshold": finite(self.decision.threshold),
+            "null_score": finite(self.spans.null_score),
             "spans": [_answer_dict(a) for a in self.spans.top(k)],
         }
 
@@ -158,7 +158,3 @@ def _answer_dict(answer: Answer) -> dict[str, Any]:
         "score": answer.score,
         "window": answer.window,
     }
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None

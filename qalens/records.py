@@ -1,7 +1,8 @@
-"""What every record with arrays has in common: it stays as it was made, on disk and in other processes too."""
+"""What records have in common: those with arrays stay as they were made, and numbers go to JSON, which has no infinity."""
 
 from __future__ import annotations
 
+import math
 from typing import Any, TypeVar
 
 _Record = TypeVar("_Record", bound=type)
@@ -27,3 +28,12 @@ def read_only(record: _Record) -> _Record:
 
     record.__setstate__ = set_state
     return record
+
+
+def finite(value: float) -> float | None:
+    """The number itself, or None for one that JSON cannot write.
+
+    >>> finite(-1.5), finite(float("-inf"))
+    (-1.5, None)
+    """
+    return value if math.isfinite(value) else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Any
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from qalens.explain.difference import ReadingDiff
 from qalens.explain.words import word_spans
 from qalens.reading import Reading
+from qalens.records import finite
 from qalens.spans import Answer
 from qalens.text import CharSpan
 from qalens.views.changes import Stretch, flow
@@ -191,14 +191,10 @@ def _side(reading: Reading) -> dict[str, Any]:
         if shown is None
         else {"text": clip_middle(shown.text, _ANSWER), "p": shown.probability},
         "none": reading.no_answer_probability,
-        "margin": _finite(reading.margin),
-        "threshold": _finite(reading.decision.threshold),
+        "margin": finite(reading.margin),
+        "threshold": finite(reading.decision.threshold),
         "sentence": decision_sentence(reading),
     }
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None
 
 
 def follow(diff: ReadingDiff, stretch: tuple[int, int] | None) -> tuple[int, int] | None:

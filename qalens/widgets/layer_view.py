@@ -9,6 +9,7 @@ import numpy as np
 
 from qalens.decision import Decision
 from qalens.reading import Reading
+from qalens.records import finite
 from qalens.views.markup import clip, clip_middle
 from qalens.views.wording import digits_for
 from qalens.widgets.explorer import floats, ints
@@ -65,7 +66,7 @@ def trace_view(trace: LayerTrace, windows: tuple[int, ...]) -> dict[str, Any]:
         "text": None if best is None else clip_middle(best.text, 300),
         "probability": 0.0 if best is None else best.probability,
         "none": reading.no_answer_probability,
-        "threshold": _finite(reading.decision.threshold),
+        "threshold": finite(reading.decision.threshold),
         "layers": [_layer(trace, k) for k in range(len(trace))],
         "settles": {"answer": trace.answer_settles, "answerability": trace.answerability_settles},
         "windows": [_window(reading, w) for w in windows],
@@ -79,9 +80,9 @@ def _layer(trace: LayerTrace, k: int) -> dict[str, Any]:
         "name": "embeddings" if k == 0 else f"layer {k}",
         **_best(decision),
         "answered": decision.answer is not None,
-        "answer": _finite(float(trace.answer_probability[k])),
+        "answer": finite(float(trace.answer_probability[k])),
         "none": float(trace.no_answer_probability[k]),
-        "margin": _finite(float(decision.margin)),
+        "margin": finite(float(decision.margin)),
     }
 
 
@@ -165,7 +166,3 @@ def heads_entry(reading: Reading, ablation: HeadAblation) -> dict[str, Any]:
 def _number(value: float) -> float | None:
     """Five digits are more than is shown; None for what is no number."""
     return float(f"{value:.5g}") if math.isfinite(value) else None
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None

@@ -13,6 +13,7 @@ from qalens.errors import InputError
 from qalens.evaluation.rows import ExampleRow, example_row
 from qalens.evaluation.thresholds import ThresholdCurve, sweep
 from qalens.reading import FailedReading, Reading
+from qalens.records import finite
 from qalens.spans import Answer, SpanDistribution
 from qalens.views.markup import clip, clip_middle
 from qalens.widgets.explorer import Explorer, check_reading
@@ -170,8 +171,8 @@ def _shown(reading: Reading | FailedReading, row: ExampleRow) -> dict[str, Any]:
         "question": clip(row.question, _QUESTION),
         "best": None if row.best is None else clip_middle(row.best.text, _ANSWER),
         "score": row.score,
-        "null": _finite(reading.spans.null_score),
-        "margin": _finite(reading.margin),
+        "null": finite(reading.spans.null_score),
+        "margin": finite(reading.margin),
         "p": row.probability,
         "none": reading.no_answer_probability,
         "golds": golds,
@@ -194,8 +195,8 @@ def _windows(reading: Reading) -> list[dict[str, Any]]:
         best = spans.top(1)
         shown.append(
             {
-                "null": _finite(float(reading.spans.null_scores[w])),
-                "score": _finite(best[0].score) if best else None,
+                "null": finite(float(reading.spans.null_scores[w])),
+                "score": finite(best[0].score) if best else None,
                 "best": clip_middle(best[0].text, _ANSWER) if best else None,
                 "none": spans.null_probability,
                 "held": [int(held[0, 0]), int(held[-1, 1])] if len(held) else None,
@@ -217,9 +218,5 @@ def _curve_view(curve: ThresholdCurve) -> dict[str, Any]:
         "has_answer_f1": rounded(curve.has_answer_f1),
         "no_answer": rounded(curve.no_answer_exact),
         "answered": curve.answered.tolist(),
-        "best": {"threshold": _finite(best.threshold), "f1": round(best.f1, 4)},
+        "best": {"threshold": finite(best.threshold), "f1": round(best.f1, 4)},
     }
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from qalens.by_window import leakage
 from qalens.errors import InputError
 from qalens.reading import Reading
+from qalens.records import finite
 from qalens.spans import Answer
 from qalens.views.axis import token_axis
 from qalens.views.markup import clip, clip_middle, percent
@@ -218,7 +219,7 @@ def _answer(answer: Answer) -> dict[str, Any]:
         "text": clip_middle(answer.text, _ANSWER),
         "span": [answer.span.start, answer.span.end],
         "p": answer.probability,
-        "score": _finite(answer.score),
+        "score": finite(answer.score),
         "window": answer.window,
     }
 
@@ -230,8 +231,8 @@ def _group(reading: Reading, group: Group) -> dict[str, Any]:
             **_answer(answer),
             "text": clip_middle(answer.text, _LONGEST),
             "given": group.given(answer),
-            "start": _finite(float(reading.logits.start[answer.window, first])),
-            "end": _finite(float(reading.logits.end[answer.window, last])),
+            "start": finite(float(reading.logits.start[answer.window, first])),
+            "end": finite(float(reading.logits.end[answer.window, last])),
         }
 
     return {
@@ -246,7 +247,7 @@ def _group(reading: Reading, group: Group) -> dict[str, Any]:
 
 def _log_total(found: tuple[Group, ...]) -> float | None:
     """Log of the sum of exp(score) over all spans, or None where there is none."""
-    return _finite(found[0].log_total) if found else None
+    return finite(found[0].log_total) if found else None
 
 
 def _null_logits(reading: Reading) -> dict[str, Any] | None:
@@ -256,7 +257,7 @@ def _null_logits(reading: Reading) -> dict[str, Any] | None:
         return None
     token = int(reading.windows.null_index[w])
     start, end = reading.logits.start[w, token], reading.logits.end[w, token]
-    return {"window": w, "start": _finite(float(start)), "end": _finite(float(end))}
+    return {"window": w, "start": finite(float(start)), "end": finite(float(end))}
 
 
 def _windows(reading: Reading) -> list[list[int]]:
@@ -276,7 +277,3 @@ def _uncertainty(reading: Reading) -> dict[str, float] | None:
         "where": answerable * bits.edges,
         "total": bits.total,
     }
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None
