@@ -29,9 +29,11 @@ from transformers import AttentionInterface, BertForQuestionAnswering, BertToken
 from unanswerable import (
     Paragraphs,
     Question,
+    WordNeighbours,
     edited_question,
     from_other_paragraph,
     names_by_group,
+    reworded_question,
     sentences,
     without_answer_sentence,
 )
@@ -55,19 +57,29 @@ def read_squad(path: Path) -> list[Question]:
     return questions
 
 
+def word_neighbours() -> WordNeighbours:
+    words = (BASE / "vocab.txt").read_text(encoding="utf-8").splitlines()
+    weights = load_file(BASE / "model.safetensors")
+    (embeddings,) = (w for name, w in weights.items() if name.endswith("word_embeddings.weight"))
+    return WordNeighbours(words, embeddings.float().numpy())
+
+
 def by_rule(questions: list[Question], counts: dict[str, int], rng: random.Random) -> list[Question]:
     """As many unanswerable questions of each rule as asked for, from shuffled answerable ones."""
-    paragraphs, names = Paragraphs(questions), names_by_group(questions)
+    if not counts:
+        return []
+    paragraphs, names, neighbours = Paragraphs(questions), names_by_group(questions), word_neighbours()
     rules = {
         "paragraph": lambda q: from_other_paragraph(q, paragraphs, rng),
         "sentence": without_answer_sentence,
         "edit": lambda q: edited_question(q, names[q.group], rng),
+        "word": lambda q: reworded_question(q, neighbours, rng),
     }
     made = []
     for name, rule in rules.items():
         found = 0
         for q in rng.sample(questions, len(questions)):
-            if found == counts[name]:
+            if found == counts.get(name, 0):
                 break
             if (new := rule(q)) is not None:
                 made.append(new)

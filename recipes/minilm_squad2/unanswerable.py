@@ -1,12 +1,14 @@
 """Unanswerable questions made by rule from answerable ones.
 
-Real unanswerable questions are few in the training data, so three rules make more. Each keeps the
+Real unanswerable questions are few in the training data, so four rules make more. Each keeps the
 question close to its text, because a question about something else altogether teaches nothing:
 
 - `from_other_paragraph`: the question goes to the most similar paragraph that does not hold the answer.
 - `without_answer_sentence`: the sentences that hold an answer are cut out of the paragraph.
 - `edited_question`: a number or a name in the question is swapped, a word turned into its opposite, or a
   negation is added.
+- `reworded_question`: a word of the question that its text holds too becomes another of the same kind, as "river"
+  becomes "lake": a near neighbour by the word embeddings of the base model.
 
 A rule returns None where it does not apply. Some of what the rules make is answerable after all (another
 paragraph may say the same in other words); the training mixture bears that.
@@ -21,6 +23,8 @@ import string
 from collections import Counter, defaultdict
 from dataclasses import dataclass, replace
 from itertools import pairwise
+
+import numpy as np
 
 
 @dataclass(frozen=True)
@@ -189,6 +193,51 @@ def edited_question(question: Question, names: list[str], rng: random.Random) ->
         return None
     start, end, new = rng.choice(edits)
     return replace(question, question=text[:start] + new + text[end:], golds=())
+
+
+class WordNeighbours:
+    """Words of the same kind: near by the input embeddings of a model, and no other form of the same word."""
+
+    def __init__(self, words: list[str], embeddings: np.ndarray):
+        kept = [k for k, word in enumerate(words) if len(word) > 2 and word.isascii() and word.isalpha()]
+        self._words = [words[k] for k in kept]
+        self._index = {word: k for k, word in enumerate(self._words)}
+        table = embeddings[kept] - embeddings[kept].mean(axis=0)
+        self._table = table / np.linalg.norm(table, axis=1, keepdims=True)
+        self._found: dict[str, list[str]] = {}
+
+    def of(self, word: str) -> list[str]:
+        """Some twenty neighbours; the very nearest are left out, since they often mean the same."""
+        if word not in self._index:
+            return []
+        if word not in self._found:
+            near = np.argsort(-(self._table @ self._table[self._index[word]]))[1:40]
+            others = [self._words[k] for k in near]
+            self._found[word] = [
+                w for w in others if w[:3] != word[:3] and w not in word and word not in w and w not in _STOP
+            ][2:22]
+        return self._found[word]
+
+
+def reworded_question(question: Question, neighbours: WordNeighbours, rng: random.Random) -> Question | None:
+    text, held = question.question, set(content_words(question.context))
+    swaps = []
+    for m in _WORD.finditer(text):
+        word = m[0].lower()
+        if word not in held or word in _STOP:
+            continue
+        # The ending is kept, so that a plural stays a plural and a past tense stays past.
+        ending = next((e for e in ("ing", "ed", "s") if word.endswith(e)), "")
+        new = [w for w in neighbours.of(word) if w not in held and (not ending or w.endswith(ending))]
+        if new:
+            swaps.append((m, new))
+    if not swaps:
+        return None
+    m, new = rng.choice(swaps)
+    word = rng.choice(new)
+    if m[0][0].isupper():
+        word = word.capitalize()
+    return replace(question, question=text[: m.start()] + word + text[m.end() :], golds=())
 
 
 def names_by_group(questions: list[Question]) -> dict[str, list[str]]:
