@@ -63,6 +63,7 @@ def attribution_of(reading, target="answer", *, values=None, split=False, **chan
         "roles": reading.windows.role[w, :T].copy(),
         "offsets": reading.windows.offsets[w, :T].copy(),
         "values": values,
+        "sizes": np.abs(values),
         "parts": {"word": values.copy()},
         "words": window_words(reading.windows, w),
         "trust": trust(),
