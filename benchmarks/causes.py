@@ -10,8 +10,9 @@ as a multiple of what a random order has on the same questions. Ranks hardly han
 `--dtype auto`.
 
 A token of an attribution becomes a number in one of two ways: |value|, where the coordinates of its embedding may cancel, or
-its size, where they cannot. What knows nothing of the model stands beside the methods: words that are no function words, and
-words that the text does not hold.
+its size, where they cannot. What knows nothing of the reading stands beside the methods as a control: the length of the word
+embeddings, words that are no function words, and words that the text does not hold. So does the size for another target:
+what a method finds for every target is no explanation of this one.
 
 The table is printed in markdown, the best first.
 """
@@ -189,9 +190,18 @@ def attention(layers: slice) -> Method:
     return scores
 
 
+def embedding_length(reader: qalens.Reader, question: Question) -> Scores:
+    """How long the word embeddings are, which knows the vocabulary and nothing of the reading."""
+    windows = question.reading.windows
+    table = reader.model.embeddings["word"].weight.detach().float()
+    lengths = table.norm(dim=1).cpu().numpy()[windows.model_inputs["input_ids"][0]]
+    tokens = [tokens_of(windows.role[0], windows.offsets[0], span) for span in question.spans]
+    return {"control": np.array([float(np.linalg.norm(lengths[inside])) for inside in tokens])}
+
+
 def no_function_word(_: qalens.Reader, question: Question) -> Scores:
     return {
-        "knows no model": np.array(
+        "control": np.array(
             [w[:1].isalnum() and w.lower() not in FUNCTION_WORDS for w in question.words], float
         )
     }
@@ -199,8 +209,8 @@ def no_function_word(_: qalens.Reader, question: Question) -> Scores:
 
 def not_in_the_text(reader: qalens.Reader, question: Question) -> Scores:
     text = question.reading.context.lower()
-    found = no_function_word(reader, question)["knows no model"]
-    return {"knows no model": found + [w.lower() not in text for w in question.words]}
+    found = no_function_word(reader, question)["control"]
+    return {"control": found + [w.lower() not in text for w in question.words]}
 
 
 METHODS: dict[str, Method] = {
@@ -213,6 +223,7 @@ METHODS: dict[str, Method] = {
     "integrated gradients of the margin, pad": attribution("margin"),
     "input × gradient": attribution(method="input_x_gradient"),
     "input × gradient of the margin": attribution("margin", method="input_x_gradient"),
+    "input × gradient of the best span": attribution("answer", method="input_x_gradient"),
     "conductance of layer 2": attribution(method="layer_conductance", layer=2, tolerance=0.2),
     "occlusion, pad": attribution(method="occlusion", over="question"),
     "occlusion, mask": attribution(method="occlusion", over="question", baseline="mask"),
@@ -220,6 +231,7 @@ METHODS: dict[str, Method] = {
     "words of the text instead": swapped(),
     "attention, all layers": attention(slice(None)),
     "attention, last layer": attention(slice(-1, None)),
+    "length of the word embeddings": embedding_length,
     "no function word": no_function_word,
     "no function word, and not in the text": not_in_the_text,
 }
