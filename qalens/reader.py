@@ -273,8 +273,8 @@ class Reader:
         """Tell how much each token of the question and the text contributes to one number of a reading.
 
         - `target`: "answer" (the score of the answer, or of the best span where the reading abstains), "start" or "end"
-          (one of its two logits), "no_answer" (the logit of P(∅)), or `Contrast(a, b)`: why this span and not that one,
-          or not no-answer
+          (one of its two logits), "no_answer" (the logit of P(∅)), "null_score" (the score of no answer alone, whatever
+          the spans have), or `Contrast(a, b)`: why this span and not that one, or not no-answer
         - `method`: "integrated_gradients", "input_x_gradient", "occlusion", "shapley", "layer_conductance"
         - `span`: another span than the answer, for the first three targets
         - `watch`: called before each batch with the number of rows that went through the model; what it raises ends it

@@ -24,7 +24,7 @@ Segment = Literal["question", "context", "special"]
 
 @dataclass(frozen=True, slots=True)
 class WordValue:
-    """What one word contributes: its text, where it stands, and the sum of the values of its tokens.
+    """What one word contributes: its text, where it stands, the sum of its tokens' values, and the size of them together.
 
     >>> import qalens
     >>> from qalens.testing import toy_model, toy_tokenizer
@@ -39,6 +39,7 @@ class WordValue:
     role: Role
     span: CharSpan
     value: float
+    size: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -88,6 +89,10 @@ class Attribution:
       has none); `layer`: of which layer, for layer conductance
     - `tokens` (T,), `roles` (T,), `offsets` (T, 2): as in `Windows`
     - `values` (T,): contributions; positive speaks for the target
+    - `sizes` (T,): how much goes through each token, whichever way, in logits: the Euclidean length of its contribution over
+      the coordinates of its embedding, as a mean along the path. A value is their sum, where much can cancel; a size is
+      never negative and adds up to nothing. (Over the hidden states for layer conductance; |value| for occlusion and
+      Shapley values, which know no coordinates.)
     - `start_values`, `end_values` (T,): what comes through the start and through the end logits; they sum to `values`;
       None where they were not asked for
     - `parts`: {"word": (T,), …}: what comes through each part of the embedding; they sum to `values`
@@ -116,6 +121,7 @@ class Attribution:
     roles: NDArray[np.int8]
     offsets: NDArray[np.int64]
     values: NDArray[np.float64]
+    sizes: NDArray[np.float64]
     parts: dict[str, NDArray[np.float64]]
     words: tuple[Word, ...]
     trust: Trust
@@ -126,7 +132,7 @@ class Attribution:
 
     def __post_init__(self) -> None:
         T = len(self.tokens)
-        arrays = {"roles": self.roles, "values": self.values, **self.parts}
+        arrays = {"roles": self.roles, "values": self.values, "sizes": self.sizes, **self.parts}
         arrays |= {n: a for n in ("start_values", "end_values") if (a := getattr(self, n)) is not None}
         for name, array in arrays.items():
             if array.shape != (T,):
@@ -152,18 +158,33 @@ class Attribution:
         return self.trust.converged
 
     def by_word(self) -> tuple[WordValue, ...]:
-        """The words of question and context in their order, each with the sum of its tokens' values."""
+        """The words of question and context in their order, each with the sum of its tokens' values and their size.
+
+        The size of a word is the length of the vector that its tokens make together: the root of the sum of the squares of
+        theirs.
+        """
         text = {Role.QUESTION: self.question, Role.CONTEXT: self.context}
         return tuple(
-            WordValue(w.span.of(text[w.role]), w.role, w.span, float(self.values[list(w.tokens)].sum()))
+            WordValue(
+                w.span.of(text[w.role]),
+                w.role,
+                w.span,
+                float(self.values[list(w.tokens)].sum()),
+                float(np.linalg.norm(self.sizes[list(w.tokens)])),
+            )
             for w in self.words
         )
 
-    def top(self, k: int = 10) -> tuple[WordValue, ...]:
-        """The `k` words with the largest values by size, positive and negative, largest first."""
+    def top(self, k: int = 10, *, by: Literal["value", "size"] = "value") -> tuple[WordValue, ...]:
+        """The `k` words that count most, largest first: by |value|, or by size, in which nothing cancels.
+
+        Raises `InputError` for a negative `k` and for another `by`.
+        """
         if k < 0:
             raise InputError(f"top needs a number of words from 0 on, but got {k}.")
-        return tuple(sorted(self.by_word(), key=lambda w: -abs(w.value))[:k])
+        if by not in ("value", "size"):
+            raise InputError(f'by has to be "value" or "size", but is {by!r}.')
+        return tuple(sorted(self.by_word(), key=lambda w: -abs(getattr(w, by)))[:k])
 
     def by_segment(self) -> dict[Segment, float]:
         """The sums of the values over the question, the context, and the special tokens."""
@@ -193,6 +214,7 @@ class Attribution:
                     "start": w.span.start,
                     "end": w.span.end,
                     "value": w.value,
+                    "size": w.size,
                 }
                 for w in self.by_word()
             ],

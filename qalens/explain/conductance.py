@@ -79,9 +79,11 @@ def layer_conductance(problem: Problem, baseline: Baseline) -> Found:
                 internal_batch_size=max(2, problem.batch),
             )
             states = found[0] if isinstance(found, tuple) else found
-            values = states.detach().sum(-1).cpu().double().numpy()[None]
+            states = states.detach()
+            values = states.sum(-1).cpu().double().numpy()[None]
             error = relative_error(values, low, high)
             if error <= problem.options.tolerance or 2 * steps > problem.options.max_points:
                 break
             steps *= 2
-    return Found(values, low, high, error, error <= problem.options.tolerance, baseline=baseline)
+    sizes = states[0].norm(dim=-1).cpu().double().numpy()
+    return Found(values, sizes, low, high, error, error <= problem.options.tolerance, baseline=baseline)

@@ -61,9 +61,10 @@ def _back(
 
 @dataclass(frozen=True, slots=True)
 class _Along:
-    """Contributions (K, H, P, T) at K places on a path, the target there (K,), and its best spans there (K, 2)."""
+    """Contributions (K, H, P, T) at K places on a path, their sizes (K, T), the target (K,), and its best spans (K, 2)."""
 
     contributions: NDArray[np.float64]
+    sizes: NDArray[np.float64]
     values: NDArray[np.float64]
     best: NDArray[np.int64]
 
@@ -71,35 +72,37 @@ class _Along:
 def _along(problem: Problem, origin: Mapping[str, torch.Tensor], places: NDArray[np.float64]) -> _Along:
     """Gradient times way from `origin` to the input, at places from 0 (there) to 1 (the input)."""
     ways = {part: x - origin[part] for part, x in problem.parts.items()}
-    rows, values, best = [], [], []
+    rows, sizes, values, best = [], [], [], []
     for k in range(0, len(places), problem.batch):
         at = torch.as_tensor(places[k : k + problem.batch])[:, None, None]
         # Not every device has float64, so it is left before the way there.
         here = {part: origin[part] + at.to(way.dtype).to(way.device) * way for part, way in ways.items()}
         shares, value, (s, e) = _gradients(problem, here)
-        rows.append(
-            [
-                [
-                    (g * way).sum(-1).cpu().double().numpy()
-                    for g, way in zip(share, ways.values(), strict=True)
-                ]
-                for share in shares
-            ]
-        )
+        moved = [[g * way for g, way in zip(share, ways.values(), strict=True)] for share in shares]
+        rows.append([[m.sum(-1).cpu().double().numpy() for m in share] for share in moved])
+        sizes.append(_lengths(moved))
         values.append(value)
         best.append(best_spans(problem.reading, problem.target.window, s, e))
     contributions = np.concatenate([np.moveaxis(np.array(row), 2, 0) for row in rows])
-    return _Along(contributions, np.concatenate(values), np.concatenate(best))
+    return _Along(contributions, np.concatenate(sizes), np.concatenate(values), np.concatenate(best))
+
+
+def _lengths(moved: list[list[torch.Tensor]]) -> NDArray[np.float64]:
+    """(B, T): the length of each token's contribution, over the coordinates of all parts; shares are added before."""
+    parts = [torch.stack(of_part).sum(0) for of_part in zip(*moved, strict=True)]
+    return torch.stack([p.square().sum(-1) for p in parts]).sum(0).sqrt().cpu().double().numpy()
 
 
 def integrated_gradients(problem: Problem, baseline: Baseline) -> Found:
     """Gradients integrated along the straight path from the baseline to the input (Sundararajan et al. 2017)."""
     origin = problem.baseline(baseline)
     best: dict[float, tuple[int, ...]] = {}
+    sizes: dict[float, NDArray[np.float64]] = {}
 
     def gradients(places: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         along = _along(problem, origin, places)
         best.update(zip(places.tolist(), map(tuple, along.best.tolist()), strict=True))
+        sizes.update(zip(places.tolist(), along.sizes, strict=True))
         return along.contributions, along.values
 
     options = problem.options
@@ -107,6 +110,7 @@ def integrated_gradients(problem: Problem, baseline: Baseline) -> Found:
     elsewhere = np.array([best[p] != best[1.0] for p in path.points.tolist()])
     return Found(
         path.value,
+        path.weights @ np.stack([sizes[p] for p in path.points.tolist()]),
         path.low,
         path.high,
         path.error,
@@ -129,4 +133,4 @@ def input_x_gradient(problem: Problem, baseline: Baseline) -> Found:
     along = _along(problem, problem.baseline("zero"), np.ones(1))
     values = along.contributions[0]
     low, high = problem.ends("zero")
-    return Found(values, low, high, relative_error(values, low, high))
+    return Found(values, along.sizes[0], low, high, relative_error(values, low, high))

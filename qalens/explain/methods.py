@@ -123,6 +123,7 @@ def _record(problem: Problem, found: Found, agreement: dict[str, float]) -> Attr
         roles=problem.roles.copy(),
         offsets=reading.windows.offsets[w, :T].copy(),
         values=values,
+        sizes=found.sizes,
         parts=dict(zip(problem.parts, found.values.sum(0), strict=True)),
         words=problem.words,
         trust=trust,

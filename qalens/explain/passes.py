@@ -140,6 +140,8 @@ class TargetFunction:
         target = self.target
         if target.name == "no_answer":
             return self._no_answer(s, e)
+        if target.name == "null_score":
+            return _score(s, e, self._null)
         if target.name == "start":
             return s[:, self._tokens[0]]
         if target.name == "end":

@@ -65,4 +65,5 @@ def shapley(problem: Problem, baseline: Baseline) -> Found:
 def _perturbed(problem: Problem, effects: torch.Tensor, features: torch.Tensor, baseline: Baseline) -> Found:
     values = _by_token(problem, effects, features)
     low, high = problem.ends(baseline)
-    return Found(values, low, high, relative_error(values, low, high), baseline=baseline)
+    error = relative_error(values, low, high)
+    return Found(values, np.abs(values[0, 0]), low, high, error, baseline=baseline)

@@ -25,9 +25,10 @@ _OVER = {"all": (Role.QUESTION, Role.CONTEXT), "question": (Role.QUESTION,), "co
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Found:
-    """What a method gives: values by share (start, end, or both at once), part and token, (H, P, T)."""
+    """What a method gives: values by share (start, end, or both at once), part and token, (H, P, T), and sizes (T,)."""
 
     values: NDArray[np.float64]
+    sizes: NDArray[np.float64]
     baseline_value: float
     value: float
     error: float

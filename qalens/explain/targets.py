@@ -23,7 +23,7 @@ from qalens.text import CharSpan
 if TYPE_CHECKING:
     from qalens.model import QAModel
 
-TargetName = Literal["answer", "start", "end", "no_answer"]
+TargetName = Literal["answer", "start", "end", "no_answer", "null_score"]
 SpanLike = Answer | CharSpan | tuple[int, int]
 
 
@@ -46,7 +46,7 @@ class Contrast:
 class Target:
     """One number of a reading, frozen at its input.
 
-    - `name`: "answer", "start", "end", "no_answer" or "contrast"
+    - `name`: "answer", "start", "end", "no_answer", "null_score" or "contrast"
     - `words`: what the number is, for people
     - `window`: the window that is explained
     - `span`, `tokens`: the span in characters, and its first and last token in that window; None for no answer
@@ -62,7 +62,7 @@ class Target:
     ('logit of P(no answer)', None)
     """
 
-    name: Literal["answer", "start", "end", "no_answer", "contrast"]
+    name: Literal["answer", "start", "end", "no_answer", "null_score", "contrast"]
     words: str
     window: int
     span: CharSpan | None
@@ -100,11 +100,12 @@ def resolve(
     """Settle what is to be explained, before anything is computed.
 
     - `target`: "answer" (score of a span, start + end logit), "start" or "end" (one of its two logits), "no_answer"
-      (logit P(∅), the null score minus the log-sum-exp of all span scores) or a `Contrast`
+      (logit P(∅), the null score minus the log-sum-exp of all span scores), "null_score" (the null score alone, which
+      leaves out what speaks against the spans) or a `Contrast`
     - `span`: which span "answer", "start" and "end" are about; None takes the answer, or the best span where the
       reading abstains
 
-    A span is explained in the window with its best copy; no-answer in the window whose null score counts (where null
+    A span is explained in the window with its best copy; no-answer and the null score in the window whose null score counts (where null
     scores are averaged, in the one with the best span); a contrast in the window that holds both sides, with the best
     sum of scores where several do. Raises `InputError` for an unknown target, a span that is outside the text or that no
     window holds, a contrast of a span with itself, and for what the model rules out with a score of minus infinity.
@@ -118,10 +119,10 @@ def resolve(
         if span is not None:
             raise InputError("A Contrast holds its own spans; leave span out.")
         return _contrast(reading, target)
-    if target == "no_answer":
+    if target in ("no_answer", "null_score"):
         if span is not None:
-            raise InputError('The target "no_answer" is about no span; leave span out.')
-        return _no_answer(reading)
+            raise InputError(f'The target "{target}" is about no span; leave span out.')
+        return _no_answer(reading) if target == "no_answer" else _null_score(reading)
     return _span(reading, target, span)
 
 
@@ -148,20 +149,29 @@ def _span(reading: Reading, name: Literal["answer", "start", "end"], span: SpanL
 
 
 def _no_answer(reading: Reading) -> Target:
-    scores = reading.logits.null_scores
     if not len(reading.spans):
         raise InputError(
             "The text has no span that could be an answer, so P(no answer) is 1 whatever is read."
         )
-    _check_possible(reading.spans.null_score, "null score")
-    if reading.null == "mean":
-        window = 0 if reading.decision.best is None else reading.decision.best.window
-    else:
-        window = int(scores.argmin() if reading.null == "min" else scores.argmax())
+    window = _null_window(reading)
     note = _place(reading, window)
     if note:
         note += "; the spans and null scores of the others are held as they are"
     return Target("no_answer", "logit of P(no answer)", window, None, None, note=note)
+
+
+def _null_score(reading: Reading) -> Target:
+    window = _null_window(reading)
+    return Target("null_score", "null score", window, None, None, note=_place(reading, window))
+
+
+def _null_window(reading: Reading) -> int:
+    """The window whose null score counts; where they are averaged, the one with the best span."""
+    _check_possible(reading.spans.null_score, "null score")
+    if reading.null == "mean":
+        return 0 if reading.decision.best is None else reading.decision.best.window
+    scores = reading.logits.null_scores
+    return int(scores.argmin() if reading.null == "min" else scores.argmax())
 
 
 def _contrast(reading: Reading, contrast: Contrast) -> Target:

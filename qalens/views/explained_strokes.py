@@ -92,17 +92,26 @@ def words_to_draw(attribution: Attribution) -> Words:
 
 def _stretch(attribution: Attribution, units: Sequence[WordUnit]) -> tuple[int, int]:
     """The words to show, [first, stop): of many those that hold the span of the target and the largest values."""
-    if len(units) <= MOST_WORDS:
-        return 0, len(units)
-    sizes = np.nan_to_num([abs(u.value) for u in units], posinf=0.0)
-    sums = np.convolve(sizes, np.ones(MOST_WORDS), "valid")
-    low, high = 0, len(sums) - 1
-    span = attribution.target.span
+    span, held = attribution.target.span, []
     if span is not None:
         held = [k for k, u in enumerate(units) if u.start < span.end and span.start < u.end]
-        if held:
-            low = min(max(0, held[-1] - MOST_WORDS + 1), high)
-            high = max(low, min(held[0], high))
+    return fullest([abs(u.value) for u in units], held)
+
+
+def fullest(values: Sequence[float], held: Sequence[int] = ()) -> tuple[int, int]:
+    """The words to show, [first, stop): all, or of many the 120 with the largest sum that hold those numbered `held`.
+
+    >>> fullest([0.0] * 100 + [1.0] * 20 + [0.0] * 100)
+    (50, 170)
+    """
+    if len(values) <= MOST_WORDS:
+        return 0, len(values)
+    sizes = np.nan_to_num(values, posinf=0.0)
+    sums = np.convolve(sizes, np.ones(MOST_WORDS), "valid")
+    low, high = 0, len(sums) - 1
+    if held:
+        low = min(max(0, held[-1] - MOST_WORDS + 1), high)
+        high = max(low, min(held[0], high))
     # Of stretches that hold nearly the same the one with the span in its middle.
     full = low + np.flatnonzero(sums[low : high + 1] >= sums[low : high + 1].max() - 0.02 * sum(sizes))
     first = int(full[np.abs(full - (low + high) / 2).argmin()])
@@ -149,6 +158,12 @@ def fit_height(ax: Axes, words: Words) -> None:
 
 def words_in_lines(attribution: Attribution, words: Words, width: float, height: float) -> list[Artist]:
     """Question, text, scale and trust, in the largest letters that fit into `width` × `height` points."""
+    drawn, foot = question_and_text(words, width, height)
+    return [*drawn, *_scale(words.most, foot + 10), *_trust(attribution, foot + 26, width)]
+
+
+def question_and_text(words: Words, width: float, height: float) -> tuple[list[Artist], float]:
+    """Question and text in the largest letters that fit into `width` × `height` points, and where the foot begins."""
     plans = [_plan(words, width, size) for size in _SIZES]
     plan = next((p for p in plans if p.height <= height + 1), plans[-1])
     below = plan.question.height + _GAP
@@ -159,8 +174,12 @@ def words_in_lines(attribution: Attribution, words: Words, width: float, height:
     foot = below + plan.text.height
     if words.note:
         drawn.append(_small(_GUTTER, foot + 8, words.note))
-    foot += _foot(words) - _FOOT
-    return [*drawn, *_scale(words.most, foot + 10), *_trust(attribution, foot + 26, width)]
+    return drawn, foot + _foot(words) - _FOOT
+
+
+def notes(said: Sequence[str], foot: float) -> list[Artist]:
+    """Lines of small print below a text."""
+    return [_small(_GUTTER, foot + 12 + _NOTE * k, line) for k, line in enumerate(said)]
 
 
 def _small(x: float, y: float, words: str, colour: str = GREY, **options: Any) -> Text:

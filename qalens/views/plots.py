@@ -35,6 +35,7 @@ from qalens.views.explained import (
 from qalens.views.lettering import lettering, one_direction, shorten, visible, wrap
 from qalens.views.outcome_plots import outcomes
 from qalens.views.series import equation, number
+from qalens.views.smallest_plots import smallest_flip, smallest_sentences
 
 __all__ = [
     "attribution",
@@ -54,6 +55,8 @@ __all__ = [
     "risk_coverage",
     "sentence_effects",
     "slices",
+    "smallest_flip",
+    "smallest_sentences",
     "span_map",
     "thresholds",
     "windows",

@@ -1,6 +1,7 @@
 // Why: question and text coloured by what each word contributes to one number of the reading.
 
-const TARGETS = [["answer", "answer"], ["start", "start"], ["end", "end"], ["no_answer", "no answer"], ["contrast", "contrast"]];
+const TARGETS = [["answer", "answer"], ["start", "start"], ["end", "end"], ["no_answer", "no answer"], ["null_score", "null score"], ["contrast", "contrast"]];
+const ABOUT_NO_SPAN = { no_answer: "why there is an answer, or none", null_score: "why no answer has the score it has" };
 const METHODS = [
   ["integrated_gradients", "integrated gradients"], ["input_x_gradient", "input × gradient"],
   ["occlusion", "occlusion"], ["shapley", "Shapley values"],
@@ -49,7 +50,7 @@ class Why {
   /** Where the outcome of the choice is among those that were computed, or -1; of several the one that is drawn. */
   place() {
     const target = this.ui.get("target"), method = this.ui.get("method"), baseline = this.ui.get("baseline");
-    const span = target === "no_answer" ? [] : this.asked("span");
+    const span = target in ABOUT_NO_SPAN ? [] : this.asked("span");
     const rival = target === "contrast" ? this.asked("rival") : [];
     const fits = entry => entry.target === target && entry.method === method && sameSide(entry.span, span)
       && sameSide(entry.rival, rival) && (baseline === null || entry.baseline === null || entry.baseline === baseline);
@@ -67,7 +68,7 @@ class Why {
     const entry = this.found[place];
     this.choose({
       shown: place, target: entry.target, method: entry.method, baseline: entry.baseline,
-      span: entry.target === "no_answer" ? null : entry.span, rival: entry.target === "contrast" ? entry.rival : null,
+      span: entry.target in ABOUT_NO_SPAN ? null : entry.span, rival: entry.target === "contrast" ? entry.rival : null,
     });
   }
   /** The text of a side, short. */
@@ -82,7 +83,7 @@ class Why {
   take(span) {
     const target = this.ui.get("target");
     if (target !== "contrast") {
-      this.choose({ target: target === "no_answer" ? "answer" : target, span });
+      this.choose({ target: target in ABOUT_NO_SPAN ? "answer" : target, span });
       return;
     }
     const side = this.side;
@@ -189,7 +190,7 @@ function choices(why) {
 function sidesOf(why, show) {
   const { ui } = why;
   const target = ui.get("target");
-  if (target === "no_answer") return h("span", { class: "ql-soft" }, "why there is an answer, or none");
+  if (target in ABOUT_NO_SPAN) return h("span", { class: "ql-soft" }, ABOUT_NO_SPAN[target]);
   if (target !== "contrast") return ["of ", why.quoted(why.asked("span"))];
   const side = name => ui.button(why.quoted(why.asked(name)), () => {
     why.side = name;
@@ -269,7 +270,7 @@ function passages(why) {
     part("Question", "question", h("span", { class: "ql-push" }, unit.el)), part("Text", "context"), legend, line);
   const mark = () => {
     const { entry } = why;
-    const asked = ["span", "rival"].filter(name => ui.get("target") !== "no_answer" && (name === "span" || ui.get("target") === "contrast"));
+    const asked = ["span", "rival"].filter(name => !(ui.get("target") in ABOUT_NO_SPAN) && (name === "span" || ui.get("target") === "contrast"));
     const { prose } = sides.context;
     prose.mark("best", entry !== null && entry.span.length ? [entry.span] : []);
     prose.mark("rival", entry !== null && entry.rival.length ? [entry.rival] : []);
@@ -436,7 +437,7 @@ function spanList(why) {
     const contrast = ui.get("target") === "contrast";
     const sides = [...view.spans.map(one => one.span), ...(contrast ? [[]] : [])];
     const role = span => {
-      if (ui.get("target") === "no_answer") return "";
+      if (ui.get("target") in ABOUT_NO_SPAN) return "";
       if (sameSide(span, why.asked("span"))) return contrast ? "the one side" : "explained";
       return contrast && sameSide(span, why.asked("rival")) ? "the other side" : "";
     };

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _TARGETS = (*get_args(TargetName), "contrast")
+_ABOUT_NO_SPAN = {"no_answer": "logit of P(no answer)", "null_score": "null score"}
 
 
 class AttributionExplorer(ComputingExplorer):
@@ -41,7 +42,7 @@ class AttributionExplorer(ComputingExplorer):
 
     Options, which are traits and can be observed, linked and set:
 
-    - `target`: "answer", "start", "end", "no_answer" or "contrast": which number is explained
+    - `target`: "answer", "start", "end", "no_answer", "null_score" or "contrast": which number is explained
     - `span`: which span it is about, as (start, end) in characters; None takes the answer (the best span, where the
       reading abstains), and () no answer, for a contrast
     - `rival`: what a contrast holds against it; None or () is no answer
@@ -102,7 +103,7 @@ class AttributionExplorer(ComputingExplorer):
         answer = () if best is None else (best.span.start, best.span.end)
         span: Side = answer if self.span is None else self.span
         rival: Side = () if self.rival is None else self.rival
-        if self.target == "no_answer":
+        if self.target in _ABOUT_NO_SPAN:
             span = ()
         return Choice(
             self.target, span, rival if self.target == "contrast" else (), self.method, self.baseline
@@ -149,7 +150,7 @@ class AttributionExplorer(ComputingExplorer):
     def _choose(self, choice: Choice) -> None:
         with self.hold_trait_notifications():
             self.target, self.method, self.baseline = choice.target, choice.method, choice.baseline
-            self.span = None if choice.target == "no_answer" else choice.span
+            self.span = None if choice.target in _ABOUT_NO_SPAN else choice.span
             self.rival = choice.rival if choice.target == "contrast" else None
 
     def _fits(self, choice: Choice, record: Attribution) -> bool:
@@ -177,8 +178,8 @@ class AttributionExplorer(ComputingExplorer):
         span, rival = (self._quoted(side) for side in (choice.span, choice.rival))
         if choice.target == "contrast":
             what = f"{span} over {rival}"
-        elif choice.target == "no_answer":
-            what = "logit of P(no answer)"
+        elif choice.target in _ABOUT_NO_SPAN:
+            what = _ABOUT_NO_SPAN[choice.target]
         else:
             what = f"{names[choice.target]} of {span}"
         return f"{method_name(choice.method)} for the {what}"

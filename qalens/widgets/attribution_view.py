@@ -30,7 +30,7 @@ _SEGMENTS = {"question": "question", "context": "text", "special": "special toke
 class Choice:
     """What is explained and how, as plain values: two choices of the same are equal.
 
-    - `target`: "answer", "start", "end", "no_answer" or "contrast"
+    - `target`: "answer", "start", "end", "no_answer", "null_score" or "contrast"
     - `span`, `rival`: the characters of the span, and of what a contrast holds against it; () for no answer, and where
       the target has none
     - `method`; `baseline`: None where any will do

@@ -23,6 +23,8 @@ from qalens.windows import Role
 READING = planted_reading("Who kept it?", "Ada kept the lantern.", answer="Ada")
 # [CLS] who kept it ? [SEP] ada kept the l ##a ##n ##t ##e ##r ##n . [SEP]
 VALUES = np.array([0.5, 1, -2, 0, 0.25, -0.5, 4, -1, 0, 1, 1, 1, -1, 1, 1, 1, -3, 2], float)
+# Three and four make five, over the first two tokens of "lantern".
+SIZES = np.array([1, 2, 2, 1, 1, 0, 4, 1, 1, 3, 4, 0, 0, 0, 0, 0, 3, 2], float)
 TRUST = Trust(
     value=6.25,
     baseline_value=1.0,
@@ -49,6 +51,7 @@ def planted(**changes) -> Attribution:
         "roles": windows.role[0].copy(),
         "offsets": windows.offsets[0].copy(),
         "values": VALUES.copy(),
+        "sizes": SIZES.copy(),
         "parts": {"word": VALUES * 0.75, "position": VALUES * 0.25},
         "words": window_words(windows, 0),
         "trust": TRUST,
@@ -78,6 +81,12 @@ def test_a_word_has_the_sum_of_its_tokens():
     )
 
 
+def test_the_size_of_a_word_is_the_length_of_its_tokens_together():
+    sizes = {(w.text, w.role.name): w.size for w in planted().by_word()}
+    assert sizes["lantern", "CONTEXT"] == 5
+    assert sizes["kept", "QUESTION"] == 2
+
+
 def test_the_segments_hold_everything():
     segments = planted().by_segment()
     assert segments == {"question": -0.75, "context": 5.0, "special": 2.0}
@@ -101,6 +110,16 @@ def test_the_largest_words_come_first_whatever_their_sign(k, texts):
     assert [w.text for w in planted().top(k)] == texts
 
 
+def test_words_can_be_ordered_by_their_size():
+    # "kept" of the question comes before "kept" of the text, which it is as large as by value.
+    assert [w.text for w in planted().top(5, by="size")] == ["lantern", "Ada", ".", "Who", "kept"]
+
+
+def test_words_are_ordered_by_value_or_size():
+    with pytest.raises(InputError, match='by has to be "value" or "size", but is '):
+        planted().top(by="length")
+
+
 def test_a_negative_number_of_words_is_refused():
     with pytest.raises(InputError, match="top needs a number of words from 0 on, but got -1"):
         planted().top(-1)
@@ -113,6 +132,7 @@ def test_a_negative_number_of_words_is_refused():
     ("changes", "message"),
     [
         ({"values": VALUES[:-1]}, "18 tokens cannot have values of shape \\(17,\\)"),
+        ({"sizes": SIZES[:-1]}, "18 tokens cannot have sizes of shape \\(17,\\)"),
         ({"values": VALUES[None]}, "18 tokens cannot have values of shape \\(1, 18\\)"),
         ({"roles": np.zeros(3, np.int8)}, "18 tokens cannot have roles of shape \\(3,\\)"),
         ({"offsets": np.zeros((18, 3), np.int64)}, "18 tokens cannot have offsets of shape \\(18, 3\\)"),
@@ -133,11 +153,12 @@ def test_every_array_is_read_only():
         one.roles,
         one.offsets,
         one.values,
+        one.sizes,
         one.start_values,
         one.end_values,
         *one.parts.values(),
     ]
-    assert len(arrays) == 8
+    assert len(arrays) == 9
     for array in arrays:
         with pytest.raises(ValueError, match="read-only"):
             array[0] = array[1]
@@ -162,7 +183,14 @@ def test_an_attribution_says_whether_to_trust_it(converged, words):
 
 def test_an_attribution_becomes_json_and_what_is_nan_becomes_null():
     found = json.loads(json.dumps(planted().to_dict(), allow_nan=False))
-    assert found["words"][7] == {"text": "lantern", "in": "context", "start": 13, "end": 20, "value": 5.0}
+    assert found["words"][7] == {
+        "text": "lantern",
+        "in": "context",
+        "start": 13,
+        "end": 20,
+        "value": 5.0,
+        "size": 5.0,
+    }
     assert found["agreement"] == {"mask": 0.75, "zero": None}
     rest = {name: value for name, value in found.items() if name not in ("words", "agreement")}
     assert rest == {

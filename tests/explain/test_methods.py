@@ -255,6 +255,7 @@ def test_conductance_sums_to_the_change_and_is_captums_own(toy, layer):
         words.requires_grad_(), baselines=away, n_steps=256, method="gausslegendre", internal_batch_size=64
     )
     assert distance(ours.values, found.sum(-1)[0].detach().numpy()) < 1e-3
+    assert distance(ours.sizes, found.norm(dim=-1)[0].detach().numpy()) < 1e-3
 
 
 # --- a linear model, in closed form -----------------------------------------------------------------------------------
@@ -323,6 +324,42 @@ def test_start_end_and_parts_of_a_linear_model_are_told_apart(linear, method):
     assert list(ours.parts) == list(ways)
 
 
+@pytest.mark.parametrize("split", [False, True])
+@pytest.mark.parametrize("method", ["integrated_gradients", "input_x_gradient"])
+def test_the_size_of_a_token_is_the_length_of_its_contribution(linear, method, split):
+    reader, reading = linear
+    module, (i, j) = reader.model.module, reading.decision.best.tokens
+    kind = "pad" if method == "integrated_gradients" else "zero"
+    ways = [moved(reader, reading, kind, part) for part in ("word", "segment")]
+    pulls = module.pulls(len(ways[0])).detach().numpy()
+    directions = module.directions.detach().numpy()
+    gradients = pulls[0, i, :, None] * directions[0] + pulls[1, j, :, None] * directions[1]
+    expected = np.linalg.norm(np.concatenate([way * gradients for way in ways], 1), axis=1)
+    ours = explain(reader, reading, method=method, parts=("word", "segment"), split=split)
+    np.testing.assert_allclose(ours.sizes, expected, rtol=0, atol=1e-9)
+
+
+def test_the_size_is_a_mean_along_the_path(exact):
+    reader, reading = exact
+    ours = explain(reader, reading, "no_answer", tolerance=1e-4, max_points=4097)
+    value, inputs = value_by_hand(reading, "no_answer"), inputs_of(reading)
+    table, module = reader.model.module.get_input_embeddings(), reader.model.module
+    words, away = (table(ids).detach() for ids in (inputs.pop("input_ids"), baseline_ids(reading, 0)))
+    places, weights = np.polynomial.legendre.leggauss(100)
+    total = np.zeros(words.shape[1])
+    for place, weight in zip((places + 1) / 2, weights / 2, strict=True):
+        here = (away + place * (words - away)).requires_grad_()
+        (gradient,) = torch.autograd.grad(value(module(inputs_embeds=here, **inputs)).sum(), here)
+        total += weight * (gradient * (words - away)).norm(dim=-1)[0].numpy()
+    assert distance(ours.sizes, total) < 1e-3
+
+
+@pytest.mark.parametrize("method", ["occlusion", "shapley"])
+def test_where_there_are_no_coordinates_the_size_is_that_of_the_value(toy, method):
+    ours = explain(*toy, "no_answer", method, **own_options(method))
+    np.testing.assert_array_equal(ours.sizes, np.abs(ours.values))
+
+
 @pytest.mark.parametrize("over", ["question", "context"])
 @pytest.mark.parametrize("method", CLOSED)
 def test_what_is_not_varied_has_nothing(linear, method, over):
@@ -334,6 +371,7 @@ def test_what_is_not_varied_has_nothing(linear, method, over):
     )
     ours = explain(reader, reading, method=method, over=over, **CLOSED[method])
     assert (ours.values[ours.roles != role] == 0).all()
+    assert (ours.sizes[ours.roles != role] == 0).all()
     close = 1e-5 if method == "shapley" else 1e-9
     assert ours.values.sum() == pytest.approx(expected.sum(), abs=close)
     assert ours.completeness_error < close

@@ -386,6 +386,9 @@ def test_the_value_of_a_target_is_what_the_reading_says(reader, text, null):
     assert (len(reading.windows) > 3) == (text == STORY)
     best = reading.decision.best
     assert value(reading, "no_answer") == pytest.approx(logit(reading.no_answer_probability), abs=1e-9)
+    nulls, w = reading.logits.null_scores, resolve(reading, "null_score").window
+    assert value(reading, "null_score") == pytest.approx(nulls[w], abs=1e-6)
+    assert null == "mean" or nulls[w] == reading.spans.null_score
     assert value(reading, "answer") == pytest.approx(best.score, abs=1e-9)
     assert value(reading, "start") == reading.logits.start[best.window, best.tokens[0]]
     assert value(reading, "end") == reading.logits.end[best.window, best.tokens[1]]
@@ -425,7 +428,7 @@ def test_no_answer_follows_its_window_as_a_new_reading_would(reader, null):
 def test_rows_are_independent_of_each_other(reader):
     reading = reader.read(QUESTION, STORY)
     a, b = reading.spans.top(2)
-    for target in ("answer", "start", "end", "no_answer", Contrast(a, b)):
+    for target in ("answer", "start", "end", "no_answer", "null_score", Contrast(a, b)):
         settled = resolve(reading, target)
         function = TargetFunction(reading, settled)
         n = int(reading.windows.lengths[settled.window])

@@ -61,6 +61,7 @@ def changed(reading, start, end):
         ("answer", LAMP, Target("answer", "score of “lamp”", 0, LAMP, (10, 10))),
         ("answer", (0, 18), Target("answer", "score of “Ada kept the lamp.”", 0, CharSpan(0, 18), (7, 11))),
         ("no_answer", None, Target("no_answer", "logit of P(no answer)", 0, None, None)),
+        ("null_score", None, Target("null_score", "null score", 0, None, None)),
         (
             Contrast(ANSWER, LAMP),
             None,
@@ -144,11 +145,17 @@ def test_no_answer_is_explained_where_the_null_score_counts(reader, null, pick):
     assert found.note == (
         f"window {found.window + 1} of {len(reading.windows)}; the spans and null scores of the others are held as they are"
     )
+    alone = resolve(reading, "null_score")
+    assert (alone.window, alone.note) == (
+        found.window,
+        f"window {found.window + 1} of {len(reading.windows)}",
+    )
 
 
 def test_where_null_scores_are_averaged_no_answer_is_explained_at_the_best_span(reader):
     reading = reader.with_options(null="mean").read(QUESTION, STORY)
     assert resolve(reading, "no_answer").window == reading.decision.best.window
+    assert resolve(reading, "null_score").window == reading.decision.best.window
 
 
 def test_a_contrast_is_settled_in_the_window_with_the_best_sum(long):
@@ -190,13 +197,14 @@ def test_a_contrast_with_no_answer_is_settled_at_the_span_and_says_whose_null_sc
         (
             "anser",
             None,
-            'Unknown target \'anser\'; choose "answer", "start", "end", "no_answer" or a Contrast',
+            'Unknown target \'anser\'; choose "answer", "start", "end", "no_answer", "null_score" or a Contrast',
         ),
         (None, None, "Unknown target None"),
         (7, None, "Unknown target 7"),
         ((0, 3), None, "Unknown target \\(0, 3\\)"),
         (["answer"], None, "Unknown target \\['answer'\\]"),
         ("no_answer", ANSWER, 'The target "no_answer" is about no span; leave span out'),
+        ("null_score", ANSWER, 'The target "null_score" is about no span; leave span out'),
         (Contrast(ANSWER), LAMP, "A Contrast holds its own spans; leave span out"),
         ("answer", (0, 19), "The span \\[0, 19\\) is outside the text, whose 18 characters are \\[0, 18\\)"),
         ("answer", (-1, 3), "The span \\[-1, 3\\) is outside the text"),
@@ -264,6 +272,7 @@ def test_a_text_without_a_span_is_refused(target):
     assert len(reading.spans) == 0
     with pytest.raises(InputError, match="The text has no span that could be an answer"):
         resolve(reading, target)
+    assert resolve(reading, "null_score").words == "null score"  # which there is all the same
 
 
 def test_what_the_model_rules_out_is_refused(short):
@@ -284,15 +293,18 @@ def test_what_the_model_rules_out_is_refused(short):
     end = end.copy()
     end[0, 0] = -np.inf  # the null token
     masked = changed(short, start.copy(), end)
-    with pytest.raises(InputError, match="The model rules this out: the null score is minus infinity"):
-        resolve(masked, "no_answer")
+    for target in ("no_answer", "null_score"):
+        with pytest.raises(InputError, match="The model rules this out: the null score is minus infinity"):
+            resolve(masked, target)
     with pytest.raises(
         InputError, match="The model rules this out: the score of no answer is minus infinity"
     ):
         resolve(masked, Contrast(ANSWER))
 
 
-@pytest.mark.parametrize("target", ["answer", "no_answer", Contrast((0, 3), None), Contrast("what", "ever")])
+@pytest.mark.parametrize(
+    "target", ["answer", "no_answer", "null_score", Contrast((0, 3), None), Contrast("what", "ever")]
+)
 def test_a_target_can_be_checked_without_a_reading(target):
     check_target(target)
 

@@ -9,16 +9,20 @@ import numpy as np
 from qalens.decision import decide
 from qalens.errors import InputError, QalensError
 from qalens.explain.attribution import Attribution, Trust
+from qalens.explain.difference import compare
 from qalens.explain.effects import sentence_effects
 from qalens.explain.faithfulness import Faithfulness, Score
+from qalens.explain.flips import SmallestFlip
 from qalens.explain.heads import HeadAblation
 from qalens.explain.layers import LayerTrace
+from qalens.explain.search import SmallestSentences
 from qalens.explain.tables import FaithfulnessTable, Mean, MethodRow
 from qalens.explain.targets import Contrast, resolve
 from qalens.explain.words import window_words
 from qalens.reading import FailedReading, Source
 from qalens.spans import SpanLogits, span_distribution
 from qalens.testing import planted_reading
+from qalens.text import CharSpan
 from qalens.windows import Role
 
 
@@ -63,6 +67,7 @@ def attribution_of(reading, target="answer", *, values=None, split=False, **chan
         "roles": reading.windows.role[w, :T].copy(),
         "offsets": reading.windows.offsets[w, :T].copy(),
         "values": values,
+        "sizes": np.abs(values),
         "parts": {"word": values.copy()},
         "words": window_words(reading.windows, w),
         "trust": trust(),
@@ -130,6 +135,36 @@ def planted_effects(reading, after=None):
                 yield FailedReading((reading.question, ""), error)
 
     return sentence_effects(reading, read)
+
+
+def planted_sentences(reading, **changes):
+    """The fewest sentences of a text, as it were: its first 18 characters."""
+    size = len(reading.context)
+    plain = {
+        "reading": reading,
+        "sentences": (0,),
+        "spans": (CharSpan(0, min(size, 18)),),
+        "diff": compare(reading, reading),
+        "readings": 7,
+        "proven": True,
+    }
+    return SmallestSentences(**{**plain, **changes})
+
+
+def planted_flip(reading, **changes):
+    """The fewest words that flip a decision, as it were: its first three characters."""
+    plain = {
+        "reading": reading,
+        "where": "context",
+        "to": "opposite",
+        "words": (CharSpan(0, 3),),
+        "diff": compare(reading, random_reading(reading.context, seed=5)),
+        "candidates": (CharSpan(0, 3),),
+        "margins": np.array([1.0]),
+        "readings": 9,
+        "proven": False,
+    }
+    return SmallestFlip(**{**plain, **changes})
 
 
 def planted_faithfulness(reading, target="answer", **changes):

@@ -12,7 +12,9 @@ from planted_records import (
     planted_attribution,
     planted_effects,
     planted_faithfulness,
+    planted_flip,
     planted_heads,
+    planted_sentences,
     planted_table,
     planted_trace,
     random_reading,
@@ -23,8 +25,6 @@ from qalens.errors import InputError
 from qalens.explain.difference import ReadingDiff, compare
 from qalens.explain.effects import sentence_effects
 from qalens.explain.faithfulness import Score
-from qalens.explain.flips import SmallestFlip
-from qalens.explain.search import SmallestSentences
 from qalens.reading import FailedReading, Source
 from qalens.testing import planted_reading
 from qalens.text import CharSpan
@@ -52,34 +52,6 @@ def changed(text):
     return text[: len(text) // 2] + " zed and more. " + text[len(text) // 2 + 3 :]
 
 
-def smallest_sentences(reading, **changes):
-    size = len(reading.context)
-    plain = {
-        "reading": reading,
-        "sentences": (0,),
-        "spans": (CharSpan(0, min(size, 18)),),
-        "diff": compare(reading, reading),
-        "readings": 7,
-        "proven": True,
-    }
-    return SmallestSentences(**{**plain, **changes})
-
-
-def smallest_flip(reading, **changes):
-    plain = {
-        "reading": reading,
-        "where": "context",
-        "to": "opposite",
-        "words": (CharSpan(0, 3),),
-        "diff": compare(reading, random_reading(reading.context, seed=5)),
-        "candidates": (CharSpan(0, 3),),
-        "margins": np.array([1.0]),
-        "readings": 9,
-        "proven": False,
-    }
-    return SmallestFlip(**{**plain, **changes})
-
-
 VIEWS = {
     "layers": lambda text: layer_trace_html(planted_trace(random_reading(text, question=text))),
     "heads": lambda text: heads_html(planted_heads(random_reading(text, question=text))),
@@ -87,8 +59,8 @@ VIEWS = {
         compare(random_reading(text), random_reading(changed(text), seed=1))
     ),
     "sentences": lambda text: sentence_effects_html(planted_effects(random_reading(text))),
-    "smallest sentences": lambda text: smallest_sentences_html(smallest_sentences(random_reading(text))),
-    "smallest flip": lambda text: smallest_flip_html(smallest_flip(random_reading(text))),
+    "smallest sentences": lambda text: smallest_sentences_html(planted_sentences(random_reading(text))),
+    "smallest flip": lambda text: smallest_flip_html(planted_flip(random_reading(text))),
     "faithfulness": lambda text: faithfulness_html(planted_faithfulness(random_reading(text))),
     "table": lambda text: faithfulness_table_html(planted_table()),
 }
@@ -416,7 +388,7 @@ def planted_effects_of_one(reading, edits):
 
 
 def test_the_fewest_sentences_are_underlined_with_what_is_said_to_them():
-    page = Page(smallest_sentences_html(smallest_sentences(planted_reading("Who?", TEXT, answer="Ada"))))
+    page = Page(smallest_sentences_html(planted_sentences(planted_reading("Who?", TEXT, answer="Ada"))))
     assert "".join(d for d, c in page.pieces if "ql-best" in c) == "Ada kept the lamp."
     said = page.text("qalens")
     assert "1 sentence (18 of 69 characters) is enough to say this" in said
@@ -426,7 +398,7 @@ def test_the_fewest_sentences_are_underlined_with_what_is_said_to_them():
 
 @pytest.mark.parametrize(("where", "text"), [("context", TEXT), ("question", "Who kept it?")])
 def test_the_words_that_flip_are_underlined_where_they_stand(where, text):
-    page = Page(smallest_flip_html(smallest_flip(random_reading(TEXT), where=where)))
+    page = Page(smallest_flip_html(planted_flip(random_reading(TEXT), where=where)))
     assert page.text("ql-text") == text
     assert "".join(d for d, c in page.pieces if "ql-best" in c) == text[:3]
     assert "Masking 1 word flips the decision" in page.text("qalens")
@@ -434,7 +406,7 @@ def test_the_words_that_flip_are_underlined_where_they_stand(where, text):
 
 
 def test_no_flip_is_said():
-    none = smallest_flip(random_reading(TEXT), words=(), diff=None, proven=True)
+    none = planted_flip(random_reading(TEXT), words=(), diff=None, proven=True)
     page = Page(smallest_flip_html(none))
     assert "No words were found whose masking flips the decision" in page.text("qalens")
     assert "Then it says" not in page.text("qalens")

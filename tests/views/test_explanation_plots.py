@@ -21,7 +21,9 @@ from planted_records import (
     planted_contrast,
     planted_effects,
     planted_faithfulness,
+    planted_flip,
     planted_heads,
+    planted_sentences,
     planted_table,
     planted_trace,
     random_reading,
@@ -34,6 +36,7 @@ from qalens.explain.attribution import FailedAttribution
 from qalens.explain.difference import compare
 from qalens.explain.tables import Mean
 from qalens.testing import planted_reading
+from qalens.text import CharSpan
 from qalens.views import changed_strokes, explained_strokes, inner_strokes, ribbon, strokes
 from qalens.views.ribbon import DIVERGING, Piece
 
@@ -54,6 +57,8 @@ RECORDS = {
     plots.heads: lambda text: planted_heads(random_reading(text)),
     plots.difference: difference_of,
     plots.sentence_effects: lambda text: planted_effects(random_reading(text)),
+    plots.smallest_sentences: lambda text: planted_sentences(random_reading(text)),
+    plots.smallest_flip: lambda text: planted_flip(random_reading(text)),
     plots.faithfulness: lambda text: planted_faithfulness(random_reading(text)),
     plots.faithfulness_table: lambda text: planted_table(),
 }
@@ -580,3 +585,44 @@ def test_the_hostile_text_is_as_hostile_as_it_should_be():
 
 def test_the_most_words_are_those_of_the_documentation():
     assert f"{explained_strokes.MOST_WORDS} words" in plots.attribution.__doc__
+
+
+class TestTheSmallestChanges:
+    def test_the_kept_sentence_is_blue_with_a_line_above(self):
+        ax = plots.smallest_sentences(planted_sentences(planted_reading("Who?", TEXT, answer="Ada")))
+        shaded = grounds(ax)
+        assert [colour for *_, colour in shaded] == [pytest.approx(DIVERGING(1.0))] * 4  # Ada kept the lamp
+        first = {text: x for text, x, _ in reversed(words_drawn(ax))}
+        assert [x for x, *_ in shaded] == [first[word] for word in ("Ada", "kept", "the", "lamp")]
+        assert "1 of 1 sentence is enough" in ax.get_title(loc="left")
+        assert any("proven: no smaller set does it; 7 readings spent" in text for text in texts(ax))
+
+    @pytest.mark.parametrize(("where", "word"), [("context", "Ada"), ("question", "Who")])
+    def test_masked_words_are_orange_in_the_text_or_in_the_question(self, where, word):
+        reading = planted_reading("Who kept it?", TEXT, answer="Ada")
+        ax = plots.smallest_flip(planted_flip(reading, where=where))
+        ((x, _, colour),) = grounds(ax)
+        assert colour == pytest.approx(DIVERGING(0.0))
+        assert word in [text for text, at, _ in words_drawn(ax) if at == x]
+        said = "\n".join(texts(ax))
+        assert "Masking 1 word flips the decision" in said
+        assert "not proven: not all smaller sets were read; 9 readings spent" in said
+
+    def test_where_nothing_flips_nothing_is_shaded(self):
+        reading = planted_reading("Who?", TEXT, answer="Ada")
+        ax = plots.smallest_flip(planted_flip(reading, words=(), diff=None, proven=True))
+        assert grounds(ax) == []
+        assert (
+            ax.get_title(loc="left").splitlines()[0] == "No words were found whose masking flips the decision"
+        )
+        assert "→" not in ax.get_title(loc="left")
+        assert not any("masked" in text for text in texts(ax))
+
+    def test_of_a_long_text_the_words_around_the_marked_ones_are_shown(self):
+        reading = planted_reading("Who?", LONG, answer="Ada")
+        at = LONG.index("Ada")
+        ax = plots.smallest_flip(planted_flip(reading, words=(CharSpan(at, at + 3),)))
+        drawn = [text for text, *_ in words_drawn(ax)]
+        assert "Ada" in drawn
+        assert "…" in drawn
+        assert len(grounds(ax)) == 1

@@ -213,14 +213,16 @@ def test_the_reader_is_asked_for_exactly_what_is_chosen():
     until(lambda: not explorer.computing)
     explorer.span = ()
     until(lambda: not explorer.computing)
-    explorer.target = "no_answer"
-    until(lambda: not explorer.computing)
+    for target in ("no_answer", "null_score"):
+        explorer.target = target
+        until(lambda: not explorer.computing)
     asked = [(t if isinstance(t, str) else (t.a, t.b), span) for t, _, span, _ in reader.asked]
     assert asked == [
         (((0, 3), None), None),
         (((0, 3), (0, 8)), None),
         ((None, (0, 8)), None),
         ("no_answer", None),
+        ("null_score", None),
     ]
     assert [choice_of(a) == explorer.choice for a in explorer.attributions][-1]
 
