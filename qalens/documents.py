@@ -12,7 +12,7 @@ window of one document is sure that it does. "mean" and "max" ask more of the ot
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -21,11 +21,12 @@ from numpy.typing import NDArray
 
 from qalens.decision import Decision, check_threshold
 from qalens.errors import InputError, ModelError
+from qalens.joined import JoinedReading, join_texts
 from qalens.provenance import Document, DocumentAnswer, as_document
 from qalens.reading import FailedReading, Reading
 from qalens.records import finite, read_only
 from qalens.spans import DEFAULT_MAX_ANSWER_LENGTH, Answer, NullRule, SpanDistribution, check_span_options
-from qalens.text import Example, check_text
+from qalens.text import CharSpan, Example, check_text
 
 _RULES = {"min": np.min, "mean": np.mean, "max": np.max}
 ReadMany = Callable[..., Iterable[Reading | FailedReading]]
@@ -102,9 +103,9 @@ class DocumentsReading:
 
     @property
     def best_reading(self) -> Reading:
-        """The reading of the document with the best span, for everything that shows or explains one text.
+        """The reading of the document with the best span; its probabilities are those of the document alone.
 
-        Its probabilities are those of the document alone. Where no document has a span, the first that was read.
+        Where no document has a span, the first that was read.
         """
         best = self.decision.best
         if isinstance(best, DocumentAnswer):
@@ -160,6 +161,31 @@ class DocumentsReading:
         """The same reading decided at another no-answer threshold, in logits; the readings of the documents stay."""
         best = self.decision.best
         return replace(self, decision=_decide(best, self.null_score, threshold))
+
+    def joined(self, *, gold: Sequence[tuple[int, CharSpan]] | None = None) -> JoinedReading:
+        """The same as the reading of one text, in which the documents stand one after the other.
+
+        Explorers, plots and evaluation take it, and explanations too: its windows are those of the documents.
+
+        - `gold`: accepted answers as (document, characters in it); empty where no document holds one, None: unknown
+
+        >>> from qalens.testing import planted_reading
+        >>> texts = [Document("Tobias slept."), Document("Ada kept it.")]
+        >>> made = [planted_reading("Who?", one.text, answer=a) for one, a in zip(texts, (None, "Ada"), strict=True)]
+        >>> whole = join_readings("Who?", texts, made)
+        >>> whole.joined().no_answer_probability == whole.no_answer_probability
+        True
+        """
+        return join_texts(
+            self.question,
+            self.documents,
+            self.readings,
+            null=self.null,
+            null_score=self.null_score,
+            log_normalizer=self.log_normalizer,
+            threshold=self.decision.threshold,
+            gold=gold,
+        )
 
     def to_dict(self, k: int = 5) -> dict[str, Any]:
         """The decision, the `k` best spans and what failed as plain numbers and strings, ready for JSON.
