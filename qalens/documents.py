@@ -12,7 +12,7 @@ window of one document is sure that it does. "mean" and "max" ask more of the ot
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from qalens.decision import Decision, check_threshold
 from qalens.errors import InputError, ModelError
-from qalens.joined import JoinedReading, join_texts
+from qalens.joined import JoinedReading, gold_places, join_texts
 from qalens.provenance import Document, DocumentAnswer, as_document
 from qalens.reading import FailedReading, Reading
 from qalens.records import finite, read_only
@@ -43,6 +43,7 @@ class DocumentsReading:
     - `log_mass` (D,): log Σ exp(score) over the spans of each document, -inf where it has none
     - `log_normalizer`: log Z, shared by all documents
     - `decision`: the best span of all documents, or no answer
+    - `gold`: the accepted answers as (document, characters in it), see `with_gold`; None where nothing is known
 
     Made by `join_readings`, which `Reader.read_documents` calls. Needs no model any more.
 
@@ -62,6 +63,7 @@ class DocumentsReading:
     log_mass: NDArray[np.float64]
     log_normalizer: float
     decision: Decision
+    gold: tuple[tuple[int, CharSpan], ...] | None = None
 
     def __post_init__(self) -> None:
         D = len(self.documents)
@@ -162,12 +164,27 @@ class DocumentsReading:
         best = self.decision.best
         return replace(self, decision=_decide(best, self.null_score, threshold))
 
-    def joined(self, *, gold: Sequence[tuple[int, CharSpan]] | None = None) -> JoinedReading:
+    def with_gold(self, gold: Iterable[str | tuple[int, CharSpan]]) -> DocumentsReading:
+        """The same reading with its accepted answers, so that an evaluation can judge it.
+
+        Each is (document, characters in it), or a text, which is accepted wherever a document has it. Where none is left,
+        no answer is right: what is judged is the reading of these documents, not whether the right ones were found.
+
+        Raises `InputError` for a place that no document has.
+
+        >>> from qalens.testing import planted_reading
+        >>> text = "Ada kept the lamp."
+        >>> reading = join_readings("Who?", [Document(text)], [planted_reading("Who?", text, answer="Ada")])
+        >>> reading.with_gold(["Ada"]).gold
+        ((0, CharSpan(start=0, end=3)),)
+        """
+        return replace(self, gold=gold_places(gold, self.readings))
+
+    def joined(self) -> JoinedReading:
         """The same as the reading of one text, in which the documents stand one after the other.
 
-        Explorers, plots and evaluation take it, and explanations too: its windows are those of the documents.
-
-        - `gold`: accepted answers as (document, characters in it); empty where no document holds one, None: unknown
+        Whatever takes a reading takes it, explanations too: its windows are those of the documents. Explorers and
+        evaluation make it themselves.
 
         >>> from qalens.testing import planted_reading
         >>> texts = [Document("Tobias slept."), Document("Ada kept it.")]
@@ -184,7 +201,7 @@ class DocumentsReading:
             null_score=self.null_score,
             log_normalizer=self.log_normalizer,
             threshold=self.decision.threshold,
-            gold=gold,
+            gold=self.gold,
         )
 
     def to_dict(self, k: int = 5) -> dict[str, Any]:

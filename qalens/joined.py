@@ -7,18 +7,20 @@ and of no answer are the joint ones.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from qalens.decision import decide
 from qalens.errors import InputError
-from qalens.provenance import Document
+from qalens.provenance import Document, DocumentAnswer
 from qalens.reading import FailedReading, Reading
-from qalens.spans import NullRule, SpanDistribution, SpanLogits
+from qalens.spans import Answer, NullRule, SpanDistribution, SpanLogits
 from qalens.text import CharSpan, Example
 from qalens.windows import Role, Windows
 
@@ -54,6 +56,13 @@ class JoinedReading(Reading):
         start = self.places[document].start
         return CharSpan(span.start - start, span.end - start)
 
+    def in_document(self, answer: Answer) -> DocumentAnswer:
+        """An answer in the characters of its document, which it names; `window` still counts among all windows."""
+        d = self.document_at(answer.span.start)
+        span = self.inside(d, answer.span)
+        numbers = answer.score, answer.probability, answer.window, answer.tokens
+        return DocumentAnswer(answer.text, span, *numbers, document=d, source=self.documents[d])
+
     def name_of(self, document: int) -> str:
         """What a document is called: its id, or its number, counted from 1."""
         id = self.documents[document].id
@@ -78,13 +87,19 @@ def join_texts(
     null_score: float,
     log_normalizer: float,
     threshold: float,
-    gold: Sequence[tuple[int, CharSpan]] | None = None,
+    gold: Sequence[tuple[int, CharSpan]] | None,
 ) -> JoinedReading:
-    """Put the readings of some documents one after the other into one; see `DocumentsReading.joined`."""
+    """Put the readings of some documents one after the other into one; see `DocumentsReading.joined`.
+
+    `gold` is what `gold_places` gives.
+    """
     texts = [one.context if isinstance(one, Reading) else "" for one in readings]
     begins = [0, *accumulate(len(text) + len(GAP) for text in texts)]
     places = tuple(CharSpan(start, start + len(text)) for start, text in zip(begins, texts, strict=False))
-    example = Example(question, GAP.join(texts), gold=_placed_gold(gold, places))
+    accepted = None
+    if gold is not None:
+        accepted = tuple(CharSpan(begins[d] + span.start, begins[d] + span.end) for d, span in gold)
+    example = Example(question, GAP.join(texts), gold=accepted)
     parts = _parts(readings, begins)
     windows = _windows(question, example.context, parts)
     width = windows.role.shape[1]
@@ -200,21 +215,35 @@ def _spans(
     )
 
 
-def _placed_gold(
-    gold: Sequence[tuple[int, CharSpan]] | None, places: Sequence[CharSpan]
-) -> tuple[CharSpan, ...] | None:
-    """Gold answers, each in a document, as spans of the whole text."""
-    if gold is None:
-        return None
-    found = []
-    for document, span in gold:
-        if not 0 <= document < len(places):
-            raise InputError(f"A gold answer stands in document {document}, but there are {len(places)}.")
-        place = places[document]
-        if span.end > place.end - place.start:
-            raise InputError(
-                f"A gold answer stands at [{span.start}, {span.end}) of document {document}, of which "
-                f"{place.end - place.start} characters were read."
-            )
-        found.append(CharSpan(place.start + span.start, place.start + span.end))
-    return tuple(found)
+def gold_places(
+    gold: Iterable[str | tuple[int, CharSpan]], readings: Sequence[Reading | FailedReading]
+) -> tuple[tuple[int, CharSpan], ...]:
+    """Accepted answers as (document, characters in it); a text stands wherever a document has it.
+
+    >>> from qalens.testing import planted_reading
+    >>> gold_places(["lamp"], [planted_reading("Who?", "The lamp, a lamp.", answer=None)])
+    ((0, CharSpan(start=4, end=8)), (0, CharSpan(start=12, end=16)))
+    """
+    if isinstance(gold, str):
+        raise InputError(
+            f"gold has to be a list of answers, but is the text {gold!r:.80}. Put it into a list."
+        )
+    texts = [one.context if isinstance(one, Reading) else "" for one in readings]
+    found: list[tuple[int, CharSpan]] = []
+    for one in gold:
+        if isinstance(one, str) and one.strip():
+            places = ((d, m) for d, text in enumerate(texts) for m in re.finditer(re.escape(one), text))
+            found += [(d, CharSpan(*m.span())) for d, m in places]
+        else:
+            found.append(_checked(one, texts))
+    return tuple(dict.fromkeys(found))
+
+
+def _checked(given: Any, texts: Sequence[str]) -> tuple[int, CharSpan]:
+    match given:
+        case (int(d), CharSpan() as span) if 0 <= d < len(texts) and span.end <= len(texts[d]):
+            return d, span
+    raise InputError(
+        f"A gold answer is a text or (document, CharSpan), with a document from 0 to {len(texts) - 1} and characters that "
+        f"were read of it, but is {given!r:.80}."
+    )
