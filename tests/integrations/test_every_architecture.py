@@ -63,7 +63,7 @@ def test_the_pipeline_says_what_the_reading_says(architecture):
 @EVERY_ARCHITECTURE
 def test_every_script_is_read_in_its_own_characters(architecture, script):
     question, context, _ = SCRIPTS[script]
-    for scores in ("probability", "transformers"):
+    for scores in ("probability", "product"):
         for answer in pipeline_of(architecture)(
             question=question, context=context, top_k=3, scores=scores, return_reading=True
         ):
