@@ -161,6 +161,13 @@ def test_a_null_token_typed_in_the_question_is_no_answer(scores):
     assert (answer["start"], answer["answer"]) == (3, "ada")
 
 
+def test_a_null_token_typed_in_the_text_is_text():
+    nlp = planted_pipeline({"[CLS]": 9.0, "ada": 3.0}, {"[CLS]": 9.0, "ada": 3.0})
+    answer = nlp(question="who", context="so [CLS] ada kept it", return_reading=True)
+    assert (answer["start"], answer["answer"]) == (9, "ada")
+    assert (answer["reading"].windows.tokens == "[CLS]").sum() == 1
+
+
 @FAULTLESS
 def test_answers_have_no_blanks_around_them(scores):
     nlp = QuestionAnsweringPipeline(
