@@ -149,7 +149,7 @@ def _parts(readings: Sequence[Reading | FailedReading], begins: Sequence[int]) -
 
 
 def _stacked(
-    parts: Sequence[_Part], values: Callable[[_Part], NDArray], width: int, padding: object
+    parts: Sequence[_Part], values: Callable[[_Part], NDArray], width: int, padding: Any
 ) -> NDArray:
     """The rows of the kept windows of all readings, padded on the right to one width."""
     rows = []
@@ -164,7 +164,7 @@ def _windows(question: str, context: str, parts: Sequence[_Part]) -> Windows:
     width = max(part.reading.windows.role.shape[1] for part in parts)
     first = parts[0].reading.windows
 
-    def stacked(name: str, padding: object) -> NDArray:
+    def stacked(name: str, padding: Any) -> NDArray:
         return _stacked(parts, lambda part: getattr(part.reading.windows, name), width, padding)
 
     role = stacked("role", int(Role.PADDING))
