@@ -8,7 +8,7 @@ and the same number of threads, for the bundled MiniLM and for a checkpoint as l
 
 - `old 1`, `old 8`, `old 32`: the old pipeline in float32 at three batch sizes
 - `new`: the pipeline of `qalens.integrations.transformers` in float32
-- `new exact`: the same with `scores="transformers_exact"`, whose answers have to be those of the old pipeline
+- `new exact`: the same with `scores="transformers"`, whose answers have to be those of the old pipeline
 - `reader`: `Reader.read_many` in float32, the work of `new` without its answers as dicts
 - `auto`: the same with dtype "auto"
 
@@ -106,7 +106,7 @@ def new_runs(folder: Path, rows: list[dict[str, str]]) -> dict[str, Callable[[],
     pairs = [(row["question"], row["context"]) for row in rows]
     return {
         "new": lambda: nlp(rows),
-        "new exact": lambda: nlp(rows, scores="transformers_exact"),
+        "new exact": lambda: nlp(rows, scores="transformers"),
         "reader": lambda: list(readers["reader"].read_many(pairs, progress=False)),
         "auto": lambda: list(readers["auto"].read_many(pairs, progress=False)),
     }

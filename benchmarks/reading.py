@@ -1,7 +1,7 @@
 """How fast reading is, side by side in one run, and what a long text costs.
 
     python benchmarks/reading.py FILE [--questions 500] [--rounds 3]
-    python benchmarks/reading.py --long
+    python benchmarks/reading.py --long [read] [documents] [pipeline] [old-scores] [--characters 10000 100000 1000000]
 
 FILE is in SQuAD form. Compared on the same questions, for the bundled checkpoint and for a folder with the geometry of
 `bert-base-cased` (random weights, made here):
@@ -12,6 +12,10 @@ FILE is in SQuAD form. Compared on the same questions, for the bundled checkpoin
 - `auto`: the same with dtype "auto", and the bare passes of its batches
 
 The rounds take turns, and the median of each round's ratio counts: absolute times of a shared machine are noise.
+
+`--long` reads so many characters as one text, as documents of 1,000 characters (`Reader.read_documents`), and as one text in
+the question-answering pipeline with the 20 best answers, with probabilities or the old scores. Time should be linear in the
+characters, and memory flat beside the result.
 """
 
 from __future__ import annotations
@@ -158,19 +162,41 @@ def report(times: dict[str, list[float]], results, reader: qalens.Reader, n: int
         print(f"  {key}: EM {scores.exact:.2f}, F1 {scores.f1:.2f}")
 
 
-def long_text(characters: int) -> None:
-    """Read one text of so many characters in this process and print what it took."""
-    reader = qalens.load(max_memory=1 << 40)
+KINDS = ("read", "documents", "pipeline", "old-scores")
+QUESTION = "Who wrote the height of the tide?"
+
+
+def long_text(kind: str, characters: int) -> None:
+    """Read so many characters in this process and print what it took."""
+    read = way_to_read(kind)
     text = (SENTENCE * (characters // len(SENTENCE) + 1))[:characters]
-    reader.read("Who wrote the height of the tide?", text[:10_000])
+    read(text[:10_000])
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    taken, reading = seconds(reader.read, "Who wrote the height of the tide?", text)
+    taken, reading = seconds(read, text)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
     held = sum(array.nbytes for array in {id(a): a for a in arrays(reading)}.values()) / 2**20
     print(
-        f"  {characters:>9,} characters, {len(reading.windows):>5} windows: {taken:7.2f} s, "
-        f"{1e6 * taken / characters:6.1f} µs a character; result {held:7.1f} MiB, peak above the start {peak / 1024:7.1f} MiB"
+        f"  {kind:<10} {characters:>9,} characters: {taken:7.2f} s, {1e6 * taken / characters:6.1f} µs a character; "
+        f"result {held:7.1f} MiB, peak above the start {peak / 1024:7.1f} MiB",
+        flush=True,
     )
+
+
+def way_to_read(kind: str):
+    """A function from a text to its reading."""
+    reader = qalens.load(max_memory=1 << 40)
+    if kind == "read":
+        return lambda text: reader.read(QUESTION, text)
+    if kind == "documents":
+        return lambda text: reader.read_documents(
+            QUESTION, [text[k : k + 1000] for k in range(0, len(text), 1000)], progress=False
+        )
+    from qalens.integrations.transformers import QuestionAnsweringPipeline
+
+    nlp = QuestionAnsweringPipeline(
+        reader.model.module, reader.tokenizer, scores="probability" if kind == "pipeline" else "transformers"
+    )
+    return lambda text: nlp(QUESTION, text, top_k=20, return_reading=True)[0]["reading"]
 
 
 def arrays(record):
@@ -183,6 +209,9 @@ def arrays(record):
             yield from (v for v in value.values() if isinstance(v, np.ndarray))
         elif dataclasses.is_dataclass(value):
             yield from arrays(value)
+        elif isinstance(value, tuple):
+            for one in filter(dataclasses.is_dataclass, value):
+                yield from arrays(one)
 
 
 def main() -> None:
@@ -192,12 +221,13 @@ def main() -> None:
     parser.add_argument("file", type=Path, nargs="?", help="SQuAD-format file")
     parser.add_argument("--questions", type=int, default=500)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--long", action="store_true", help="read texts of 10^4, 10^5 and 10^6 characters")
-    parser.add_argument("--characters", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--long", nargs="*", choices=KINDS, help="what a long text costs; without names all")
+    parser.add_argument("--characters", type=int, nargs="+", default=[10**4, 10**5, 10**6])
+    parser.add_argument("--alone", choices=KINDS, help=argparse.SUPPRESS)
     options = parser.parse_args()
     transformers.utils.logging.disable_progress_bar()
-    if options.characters:
-        long_text(options.characters)
+    if options.alone:
+        long_text(options.alone, *options.characters)
     if options.file:
         everything = list(read_squad(options.file))
         step = max(1, len(everything) // options.questions)
@@ -205,10 +235,12 @@ def main() -> None:
         compare("bundled checkpoint", BUNDLED, examples, options.rounds)
         with tempfile.TemporaryDirectory() as folder:
             compare("bert-base geometry", bert_geometry(Path(folder)), examples, options.rounds)
-    if options.long:
-        print("\none long text, each in a process of its own")
-        for characters in (10**4, 10**5, 10**6):
-            subprocess.run([sys.executable, __file__, "--characters", str(characters)], check=True)
+    if options.long is not None:
+        print("\nlong texts, each in a process of its own")
+        for kind in options.long or KINDS:
+            for characters in options.characters:
+                alone = ["--alone", kind, "--characters", str(characters)]
+                subprocess.run([sys.executable, __file__, *alone], check=True)
 
 
 if __name__ == "__main__":

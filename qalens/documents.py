@@ -21,11 +21,12 @@ from numpy.typing import NDArray
 
 from qalens.decision import Decision, check_threshold
 from qalens.errors import InputError, ModelError
+from qalens.joined import JoinedReading, gold_places, join_texts
 from qalens.provenance import Document, DocumentAnswer, as_document
 from qalens.reading import FailedReading, Reading
 from qalens.records import finite, read_only
 from qalens.spans import DEFAULT_MAX_ANSWER_LENGTH, Answer, NullRule, SpanDistribution, check_span_options
-from qalens.text import Example, check_text
+from qalens.text import CharSpan, Example, check_text
 
 _RULES = {"min": np.min, "mean": np.mean, "max": np.max}
 ReadMany = Callable[..., Iterable[Reading | FailedReading]]
@@ -42,6 +43,7 @@ class DocumentsReading:
     - `log_mass` (D,): log Σ exp(score) over the spans of each document, -inf where it has none
     - `log_normalizer`: log Z, shared by all documents
     - `decision`: the best span of all documents, or no answer
+    - `gold`: the accepted answers as (document, characters in it), see `with_gold`; None where nothing is known
 
     Made by `join_readings`, which `Reader.read_documents` calls. Needs no model any more.
 
@@ -61,6 +63,7 @@ class DocumentsReading:
     log_mass: NDArray[np.float64]
     log_normalizer: float
     decision: Decision
+    gold: tuple[tuple[int, CharSpan], ...] | None = None
 
     def __post_init__(self) -> None:
         D = len(self.documents)
@@ -102,9 +105,9 @@ class DocumentsReading:
 
     @property
     def best_reading(self) -> Reading:
-        """The reading of the document with the best span, for everything that shows or explains one text.
+        """The reading of the document with the best span; its probabilities are those of the document alone.
 
-        Its probabilities are those of the document alone. Where no document has a span, the first that was read.
+        Where no document has a span, the first that was read.
         """
         best = self.decision.best
         if isinstance(best, DocumentAnswer):
@@ -160,6 +163,46 @@ class DocumentsReading:
         """The same reading decided at another no-answer threshold, in logits; the readings of the documents stay."""
         best = self.decision.best
         return replace(self, decision=_decide(best, self.null_score, threshold))
+
+    def with_gold(self, gold: Iterable[str | tuple[int, CharSpan]]) -> DocumentsReading:
+        """The same reading with its accepted answers, so that an evaluation can judge it.
+
+        Each is (document, characters in it), or a text, which is accepted wherever a document has it. Where none is left,
+        no answer is right: what is judged is the reading of these documents, not whether the right ones were found.
+
+        Raises `InputError` for a place that no document has.
+
+        >>> from qalens.testing import planted_reading
+        >>> text = "Ada kept the lamp."
+        >>> reading = join_readings("Who?", [Document(text)], [planted_reading("Who?", text, answer="Ada")])
+        >>> reading.with_gold(["Ada"]).gold
+        ((0, CharSpan(start=0, end=3)),)
+        """
+        return replace(self, gold=gold_places(gold, self.readings))
+
+    def joined(self) -> JoinedReading:
+        """The same as the reading of one text, in which the documents stand one after the other.
+
+        Whatever takes a reading takes it, explanations too: its windows are those of the documents. Explorers and
+        evaluation make it themselves.
+
+        >>> from qalens.testing import planted_reading
+        >>> texts = [Document("Tobias slept."), Document("Ada kept it.")]
+        >>> made = [planted_reading("Who?", one.text, answer=a) for one, a in zip(texts, (None, "Ada"), strict=True)]
+        >>> whole = join_readings("Who?", texts, made)
+        >>> whole.joined().no_answer_probability == whole.no_answer_probability
+        True
+        """
+        return join_texts(
+            self.question,
+            self.documents,
+            self.readings,
+            null=self.null,
+            null_score=self.null_score,
+            log_normalizer=self.log_normalizer,
+            threshold=self.decision.threshold,
+            gold=self.gold,
+        )
 
     def to_dict(self, k: int = 5) -> dict[str, Any]:
         """The decision, the `k` best spans and what failed as plain numbers and strings, ready for JSON.

@@ -45,6 +45,7 @@ HOUSE = {
     "decision": Room(3, 2),
     "reading": Room(3, 3),
     "provenance": Room(3, 2),
+    "joined": Room(3, 3),
     "documents": Room(3, 3),
     "retrieval": Room(3, 3),
     "stability": Room(3, 3),

@@ -13,7 +13,7 @@ from qalens.errors import InputError
 from qalens.evaluation.engines import EngineName
 from qalens.evaluation.inputs import Item, read_examples
 from qalens.evaluation.report import Report, report_of
-from qalens.evaluation.rows import ExampleRow, example_row
+from qalens.evaluation.rows import ExampleRow, example_row, row_of
 from qalens.evaluation.runs import Plan, evaluate_run
 from qalens.reading import FailedReading, Reading, Source
 from qalens.text import Example
@@ -47,7 +47,8 @@ def evaluate(
     """Read every question of a data set and hold the answers against the gold ones.
 
     - `examples`: whatever `qalens.evaluation.inputs.read_examples` takes: `Example`s or rows from any iterable, a SQuAD
-      file, JSON lines, a pandas DataFrame; read lazily, and only rows are kept
+      file, JSON lines, a pandas DataFrame; read lazily, and only rows are kept. Readings that were made already count as
+      they are, also those of many documents: `reader.ask(question, index).with_gold(answers)`
     - `out`: a folder for a run that can be stopped and gone on with at any point; None keeps nothing on disk
     - `engine`: with a folder "processes" computes in several processes on this machine, "ray" on a Ray cluster
     - `workers`: how many processes or actors, `threads`: of the CPU for each of them; None: as suits
@@ -100,21 +101,24 @@ def _rows(
     def to_read() -> Iterator[Example]:
         for item in items:
             waiting.append(item)
-            if item.error is None:
+            if item.error is None and item.reading is None:
                 yield item.example
 
     for reading in reader.read_many(to_read(), progress=progress):
-        yield from _broken(waiting)
+        yield from _unread(waiting)
         item = waiting.popleft()
         if isinstance(reading, Reading) and reading.source is not None and not source:
             source.append(reading.source)
         yield example_row(item.example, reading, title=item.title, cause=item.cause)
-    yield from _broken(waiting)
+    yield from _unread(waiting)
 
 
-def _broken(waiting: deque[Item]) -> Iterator[ExampleRow]:
-    """Rows of the broken questions that are next in turn; they never met the model."""
-    while waiting and waiting[0].error is not None:
+def _unread(waiting: deque[Item]) -> Iterator[ExampleRow]:
+    """Rows of the questions next in turn that never met the model: those that are broken, and those that were read before."""
+    while waiting and (waiting[0].error is not None or waiting[0].reading is not None):
         item = waiting.popleft()
+        if item.reading is not None:
+            yield row_of(item.reading)
+            continue
         failed = FailedReading(item.example, InputError(f"{item.place}: {item.error}"))
         yield example_row(item.example, failed, title=item.title, cause=item.cause)

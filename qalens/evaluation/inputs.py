@@ -10,8 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from qalens.documents import DocumentsReading
 from qalens.errors import InputError
 from qalens.evaluation.pieces import load_pieces, pieces_of
+from qalens.evaluation.rows import Readable
+from qalens.reading import Reading
 from qalens.text import CharSpan, Example, check_text
 
 
@@ -23,6 +26,7 @@ class Item:
     - `place`: where it stood, such as "line 12" or "article 3, paragraph 2, question 7", counted from 1
     - `title`: the article, `cause`: why there is no answer, where the data has them
     - `error`: why it cannot be used, else None
+    - `reading`: where it came read already, else None
     """
 
     example: Example
@@ -30,6 +34,7 @@ class Item:
     title: str | None = None
     cause: str | None = None
     error: str | None = None
+    reading: Readable | None = None
 
 
 def read_examples(source: Any) -> Iterator[Item]:
@@ -44,6 +49,8 @@ def read_examples(source: Any) -> Iterator[Item]:
     - a pandas DataFrame with these columns
     - `Example`s and (question, context) pairs
     - the dictionary that a SQuAD file holds
+    - readings that were made already, also of many documents (`DocumentsReading.with_gold`); a run in a folder has no use
+      for them
 
     Broken are: a missing, blank or otherwise unreadable question or text, another type than expected, a gold answer that
     does not stand in the text where the data says. Without "answers" nothing is known; with an empty list, or with
@@ -107,6 +114,8 @@ def items_of_rows(rows: Iterable[Any]) -> Iterator[Item]:
 
 def item_of(given: Any, place: str) -> Item:
     """One question from a row, an `Example` or a (question, context) pair; nothing is raised for a broken one."""
+    if isinstance(given, Reading | DocumentsReading):
+        return Item(Example(given.question, ""), place, reading=given)
     row = _as_row(given)
     if row is None:
         reason = (

@@ -19,7 +19,7 @@ from qalens.evaluation.calibration import DEFAULT_BINS, Calibration, Event, cali
 from qalens.evaluation.columns import By, Metric
 from qalens.evaluation.comparison import Comparison, compare_rows
 from qalens.evaluation.figures import Figures, SliceBy, Slices, figures, slices
-from qalens.evaluation.rows import OUTCOMES, ExampleRow, Outcome, redecided, unscored
+from qalens.evaluation.rows import OUTCOMES, ExampleRow, Outcome, Readable, redecided, row_of, unscored
 from qalens.evaluation.squad import SquadScores, squad_scores
 from qalens.evaluation.temperature import Temperature, fit_temperature
 from qalens.evaluation.thresholds import (
@@ -264,9 +264,12 @@ class Report:
 
 
 def report_of(
-    rows: Iterable[ExampleRow], *, source: Source | None = None, options: Mapping[str, Any] | None = None
+    rows: Iterable[ExampleRow | Readable],
+    *,
+    source: Source | None = None,
+    options: Mapping[str, Any] | None = None,
 ) -> Report:
-    """Make a report of rows, in their order.
+    """Make a report of rows, or of readings, in their order.
 
     - `source`: the model that read, `options`: how
 
@@ -281,7 +284,7 @@ def report_of(
     >>> [one.error for one in report_of([row, row]).rows]
     [None, "The id '1' stood before; only its first question counts."]
     """
-    kept = tuple(_once(rows))
+    kept = tuple(_once(map(row_of, rows)))
     if not kept:
         raise InputError("There is no question to evaluate: the data set is empty.")
     return Report(kept, source, {} if options is None else dict(options))

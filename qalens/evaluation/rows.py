@@ -16,8 +16,10 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from qalens.documents import DocumentsReading
 from qalens.errors import InputError
 from qalens.evaluation.answers import best_exact, best_f1
+from qalens.joined import JoinedReading
 from qalens.reading import FailedReading, Reading
 from qalens.spans import Answer
 from qalens.text import CharSpan, Example
@@ -25,6 +27,7 @@ from qalens.text import CharSpan, Example
 Outcome = Literal[
     "right span", "wrong edges", "wrong span", "false answer", "false no-answer", "right no-answer"
 ]
+Readable = Reading | DocumentsReading | FailedReading
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 # Where a row knows the mass of all spans: T = 2^(k/2), from 1/8 to 8. In between calibration interpolates.
 TEMPERATURES: tuple[float, ...] = tuple(2.0 ** (k / 2) for k in range(-6, 7))
@@ -58,6 +61,8 @@ class ExampleRow:
     What the model said; None where it could not read:
 
     - `answer`: None also where it abstains; `best`: the best span, whether taken or not
+    - `document`: of a reading of many documents, what the one with the best span is called; characters count in all of them
+      one after the other, as in `DocumentsReading.joined`
     - `score`, `null_score`, `margin`, `threshold`, in logits
     - `probability` P(best), `no_answer_probability` P(∅), `given_answer` P(best | an answer), `cluster_probability` (of
       all spans that overlap the best), `entropy` in bits
@@ -105,6 +110,7 @@ class ExampleRow:
     best_f1: float | None
     outcome: Outcome | None
     error: str | None
+    document: str | None = None
 
     @property
     def answerable(self) -> bool | None:
@@ -191,6 +197,20 @@ def example_row(
     )
 
 
+def row_of(item: Readable | ExampleRow) -> ExampleRow:
+    """The row of a reading, whatever is known of its gold answers; a row as it is.
+
+    >>> from qalens.testing import planted_reading
+    >>> row_of(planted_reading("Who kept it?", "Ada kept it.", answer="Ada")).answer.text
+    'Ada'
+    """
+    if isinstance(item, ExampleRow):
+        return item
+    if isinstance(item, DocumentsReading):
+        item = item.joined()
+    return example_row(item.given if isinstance(item, FailedReading) else item.example, item)
+
+
 def unscored(row: ExampleRow, reason: str) -> ExampleRow:
     """The row without any judgement, and with the reason why it has none.
 
@@ -261,8 +281,16 @@ def _said(reading: Reading | FailedReading, golds: tuple[TextSpan, ...] | None) 
         "entropy": spans.entropy(),
         "null_product": _null_product(reading),
         "gold_scores": _gold_scores(reading, golds),
+        "document": _document(reading),
         **_best_span(reading),
     }
+
+
+def _document(reading: Reading) -> str | None:
+    best = reading.decision.best
+    if best is None or not isinstance(reading, JoinedReading):
+        return None
+    return reading.name_of(reading.document_at(best.span.start))
 
 
 def _best_span(reading: Reading) -> dict[str, Any]:

@@ -18,8 +18,7 @@ from numpy.typing import NDArray
 
 from qalens.errors import InputError
 from qalens.evaluation.answers import accepted, best_exact, best_f1, exact_match, f1
-from qalens.evaluation.rows import ExampleRow, example_row
-from qalens.reading import FailedReading, Reading
+from qalens.evaluation.rows import ExampleRow, Readable, row_of
 from qalens.text import Example
 
 __all__ = [
@@ -91,8 +90,10 @@ def gold_texts(example: Example) -> list[str]:
     return accepted(span.of(example.context) for span in example.gold or ())
 
 
-def squad_scores(items: Iterable[Reading | FailedReading | ExampleRow]) -> SquadScores:
-    """The figures of readings, or of rows made from them; those without known gold answers are left out.
+def squad_scores(items: Iterable[Readable | ExampleRow]) -> SquadScores:
+    """The figures of readings, of one text or of many documents, or of rows made from them.
+
+    Those without known gold answers are left out (`DocumentsReading.with_gold` gives a reading of documents its own).
 
     A failed reading counts as no answer. The best thresholds and the average precision go by the margin, and answer with
     the best span wherever they answer. Without a single question all totals are 0.
@@ -105,7 +106,7 @@ def squad_scores(items: Iterable[Reading | FailedReading | ExampleRow]) -> Squad
     >>> squad_scores([known]).exact
     100.0
     """
-    rows = [row for row in map(_row, items) if row.exact is not None]
+    rows = [row for row in map(row_of, items) if row.exact is not None]
     if not rows:
         return SquadScores(0, 0.0, 0.0, 0, None, None, 0, None)
     decided = _Table(
@@ -274,12 +275,6 @@ def _part(name: str, exact: float | None, overlap: float | None, total: int) -> 
     if exact is None or overlap is None:
         return {}
     return {f"{name}_exact": exact, f"{name}_f1": overlap, f"{name}_total": total}
-
-
-def _row(item: Reading | FailedReading | ExampleRow) -> ExampleRow:
-    if isinstance(item, ExampleRow):
-        return item
-    return example_row(item.given if isinstance(item, FailedReading) else item.example, item)
 
 
 def _percent(values: NDArray[np.float64]) -> float | None:

@@ -28,6 +28,7 @@ from qalens.text import CharSpan, check_text
 from qalens.windows import Windows, check_memory, lay_out
 
 OLD_CANDIDATES = 20
+OLD_STRIDE = 128
 
 
 def reader_windows(

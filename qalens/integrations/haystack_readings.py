@@ -11,6 +11,7 @@ from qalens.documents import join_readings, read_each
 from qalens.errors import ModelError, QalensError
 from qalens.integrations.haystack import (
     OLD_CANDIDATES,
+    OLD_STRIDE,
     Candidates,
     collection_candidates,
     no_candidates,
@@ -42,13 +43,18 @@ class Readers:
 
     def suited(self, options: ReaderOptions) -> Reader:
         """The reader for some options. Raises `InputError` for lengths that cannot work with the model."""
-        key = (options.max_seq_length, options.stride, options.max_batch_size, options.max_answer_length)
+        old = options.scores == "haystack"
+        key = (options.max_seq_length, options.stride, options.max_batch_size, options.max_answer_length, old)
         if self._last is None or self._last[0] != key:
             length = self._whole.max_length if options.max_seq_length is None else options.max_seq_length
             size = options.max_batch_size
+            stride = options.stride
+            if stride is None and old:
+                # The old default did not hang on the length, and where it left no room it was an error.
+                stride = max(0, min(OLD_STRIDE, length - self.old_pair.n_special - 2))
             made = self._whole.with_options(
                 max_length=length,
-                stride=options.stride,
+                stride=stride,
                 max_answer_length=options.max_answer_length,
                 batch_tokens=None if size is None else size * length,
             )

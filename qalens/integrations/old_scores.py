@@ -4,10 +4,10 @@ In every window the start and end logits of the text and of the null token becom
 tokens i..j with j < i + L scores p_start[i] · p_end[j], no answer p_start[0] · p_end[0]. The best spans of each window are
 widened to words, and those of all windows are ranked together; of no answer the window with the smallest score counts.
 
-There are two ways to do the rest. `old_answers` takes the best copy of each place, so a score is at most 1, does not hang
-on `top_k`, stands where it was found, and `top_k` answers are found where there are as many. `exact_answers` does what the
-old pipeline did: the candidates of a window are its 2 · top_k + 10 best spans, and those with the same text, whatever their
-case and wherever they stand, are one answer with the sum of their scores and the place of the first; their blanks stay.
+There are two ways to do the rest. `old_answers` does what the old pipeline did: the candidates of a window are its
+2 · top_k + 10 best spans, and those with the same text, whatever their case and wherever they stand, are one answer with the
+sum of their scores and the place of the first; their blanks stay. `product_answers` takes the best copy of each place, so a
+score is at most 1, does not hang on `top_k`, stands where it was found, and `top_k` answers are found where there are as many.
 
 Either way only the text can hold an answer, a question that fills the window is cut instead of ending in a panic, and the
 padding side of the tokenizer does not matter.
@@ -97,8 +97,8 @@ def old_windows(
     return lay_out(pair, question, context, asked, text, len(asked), room, starts)
 
 
-def old_answers(reading: Reading, pair: PairTokenizer, options: PipelineOptions) -> list[Found]:
-    """The `top_k` best answers with the old score, best first."""
+def product_answers(reading: Reading, pair: PairTokenizer, options: PipelineOptions) -> list[Found]:
+    """The `top_k` best places with the product of the old pipeline, without its sums and blanks, best first."""
     edges = edges_of(reading.windows, pair, words=options.align_to_words)
     found: dict[tuple[int, int], float] = {}
     null = 1.0
@@ -109,7 +109,7 @@ def old_answers(reading: Reading, pair: PairTokenizer, options: PipelineOptions)
     return ranked([Found(score, *span) for span, score in found.items()], null, options)
 
 
-def exact_answers(reading: Reading, pair: PairTokenizer, options: PipelineOptions) -> list[Found]:
+def old_answers(reading: Reading, pair: PairTokenizer, options: PipelineOptions) -> list[Found]:
     """The `top_k` best answers as the old pipeline found and scored them, sums included, best first."""
     edges = edges_of(reading.windows, pair, words=options.align_to_words, blanks=True)
     count = 2 * options.top_k + 10 if options.align_to_words else options.top_k

@@ -7,8 +7,8 @@ from typing import Any, Literal
 
 from qalens.errors import InputError
 
-Scores = Literal["probability", "transformers", "transformers_exact"]
-_SCORES = ("probability", "transformers", "transformers_exact")
+Scores = Literal["probability", "product", "transformers"]
+_SCORES = ("probability", "product", "transformers")
 _LEAST = {"top_k": 1, "max_answer_len": 1, "max_seq_len": 1, "max_question_len": 1, "doc_stride": 0}
 _SWITCHES = ("handle_impossible_answer", "align_to_words", "return_reading")
 
@@ -24,9 +24,9 @@ class PipelineOptions:
     - `max_question_len`: most tokens of the question; None cuts it only where it would leave the text too little room
     - `handle_impossible_answer`: whether no answer is one of the answers, as the empty text at 0
     - `align_to_words`: whether an answer that begins or ends inside a word is widened to the whole word
-    - `scores`: "probability", P(span) among all spans of all windows and no answer; "transformers", the product of the old
-      pipeline, window by window, the best copy of each place; "transformers_exact", the same with all its rules, where the
-      scores of equal texts are added up
+    - `scores`: "probability", P(span) among all spans of all windows and no answer; "transformers", the numbers of the old
+      pipeline with all its rules, where the scores of equal texts are added up; "product", the same products window by window
+      without its faults: the best copy of each place, and no blanks around an answer
     - `return_reading`: whether every answer holds the `Reading` behind it under "reading"
 
     Raises `InputError` for a value that cannot work.

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from qalens.errors import InputError
-from qalens.integrations.old_scores import OldStages, OldTokenizer, exact_answers, old_answers
+from qalens.integrations.old_scores import OldStages, OldTokenizer, old_answers, product_answers
 from qalens.integrations.pipeline_answers import Found, probable_answers
 from qalens.integrations.pipeline_options import PipelineOptions
 from qalens.model import QAModel
@@ -20,7 +20,7 @@ from qalens.windows import PairTokenizer
 log = logging.getLogger(__name__)
 
 _DEFAULT_OVERLAP = 128
-_FIND = {"probability": probable_answers, "transformers": old_answers, "transformers_exact": exact_answers}
+_FIND = {"probability": probable_answers, "product": product_answers, "transformers": old_answers}
 
 
 @dataclass(frozen=True, slots=True, eq=False)

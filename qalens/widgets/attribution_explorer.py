@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast, get_args
 import numpy as np
 import traitlets
 
+from qalens.documents import DocumentsReading
 from qalens.errors import InputError
 from qalens.explain.attribution import Attribution, Baseline, FailedAttribution, Method
 from qalens.explain.targets import Contrast, TargetName
@@ -78,13 +79,13 @@ class AttributionExplorer(ComputingExplorer):
 
     def __init__(
         self,
-        reading: Reading,
+        reading: Reading | DocumentsReading,
         attributions: Attribution | Iterable[Attribution] = (),
         *,
         reader: Any = None,
         **options: Any,
     ):
-        self.reading = check_reading(reading, "AttributionExplorer")
+        reading = self.reading = check_reading(reading, "AttributionExplorer")
         given = check_attributions(reading, attributions)
         if not given and reader is None:
             raise InputError(

@@ -11,7 +11,7 @@ import traitlets
 
 from qalens.errors import InputError
 from qalens.evaluation.report import Report, report_of
-from qalens.evaluation.rows import OUTCOMES, ExampleRow, TextSpan, example_row
+from qalens.evaluation.rows import OUTCOMES, ExampleRow, TextSpan, row_of
 from qalens.reading import FailedReading, Reading
 from qalens.text import Example
 from qalens.views.markup import clip, clip_middle
@@ -168,7 +168,7 @@ def _opened(source: Any, reader: Any) -> tuple[tuple[Reading | FailedReading | N
         readings, whole = (None,) * len(source.rows), source
     else:
         readings = _read(source, reader)
-        rows = [example_row(r.example if isinstance(r, Reading) else r.given, r) for r in readings]
+        rows = [row_of(reading) for reading in readings]
         found = {r.source for r in readings if isinstance(r, Reading)}
         whole = replace(report_of(rows), source=found.pop() if len(found) == 1 else None)
     if len(readings) > MOST_ROWS:
@@ -192,9 +192,9 @@ def _read(source: Any, reader: Any) -> tuple[Reading | FailedReading, ...]:
     for item in items:
         if isinstance(item, Example):
             raise InputError("DatasetExplorer got examples; give it a reader too, and it reads them.")
-        if not isinstance(item, FailedReading):
-            check_reading(item, "DatasetExplorer")
-    return items
+    return tuple(
+        item if isinstance(item, FailedReading) else check_reading(item, "DatasetExplorer") for item in items
+    )
 
 
 def _context(reading: Reading | FailedReading | None) -> str | None:

@@ -13,6 +13,7 @@ import numpy as np
 import traitlets
 from numpy.typing import ArrayLike
 
+from qalens.documents import DocumentsReading
 from qalens.errors import InputError
 from qalens.reading import FailedReading, Reading
 from qalens.views.markup import clip
@@ -139,7 +140,9 @@ def check_known(given: Iterable[str], known: Sequence[str], name: str) -> None:
 
 
 def check_reading(reading: Any, name: str) -> Reading:
-    """The reading itself, or `InputError` for what is none; `name` is the explorer that got it.
+    """The reading itself, of many documents as that of one text, or `InputError` for what is none.
+
+    `name` is the explorer that got it.
 
     >>> check_reading("Who?", "SpanExplorer")
     Traceback (most recent call last):
@@ -147,6 +150,8 @@ def check_reading(reading: Any, name: str) -> Reading:
     """
     if isinstance(reading, FailedReading):
         raise InputError(f"{name} has nothing to show, since the text could not be read: {reading.error}")
+    if isinstance(reading, DocumentsReading):
+        return reading.joined()
     if not isinstance(reading, Reading):
         raise InputError(
             f"{name} needs a Reading, as reader.read(question, context) gives it, but got {reading!r:.80}."

@@ -8,6 +8,7 @@ from typing import Any
 import ipywidgets
 import traitlets
 
+from qalens.documents import DocumentsReading
 from qalens.errors import InputError, QalensError
 from qalens.reading import FailedReading, Reading
 from qalens.views.markup import clip
@@ -15,7 +16,7 @@ from qalens.widgets.attribution_explorer import AttributionExplorer
 from qalens.widgets.cells import shown_in_this_cell
 from qalens.widgets.compare_explorer import CompareExplorer
 from qalens.widgets.computing import ComputingExplorer, check_choice, failure
-from qalens.widgets.explorer import Explorer
+from qalens.widgets.explorer import Explorer, check_reading
 from qalens.widgets.following import IDLE, READING, Following
 from qalens.widgets.layer_explorer import LayerExplorer
 from qalens.widgets.no_answer_explorer import NoAnswerExplorer, no_answer_view
@@ -266,7 +267,7 @@ class FrontDoor(ipywidgets.VBox):
 def explore(reader: Any, question: str | None = None, context: str | None = None) -> FrontDoor:
     """Type a question and a text in a notebook, and see how the model decides.
 
-    - `reader`: a `Reader`, or a `Reading`, which is shown as it is, with what needs no model
+    - `reader`: a `Reader`; or a `Reading` or `DocumentsReading`, which is shown as it is, with what needs no model
     - `question`, `context`: what to begin with; without them a small example
 
     The fields are read along while one types; the explorers stand below as tabs. What is shown is the `reading` of the
@@ -281,12 +282,12 @@ def explore(reader: Any, question: str | None = None, context: str | None = None
     """
     if isinstance(reader, FailedReading):
         raise InputError(f"There is nothing to explore, since the text could not be read: {reader.error}")
-    if isinstance(reader, Reading):
+    if isinstance(reader, Reading | DocumentsReading):
         if question is not None or context is not None:
             raise InputError(
                 "A Reading has its question and its text already; give explore a reader to read others."
             )
-        return FrontDoor(reader)
+        return FrontDoor(check_reading(reader, "explore"))
     if not callable(getattr(reader, "read", None)):
         raise InputError(
             f"explore needs a Reader, as qalens.load() gives it, or a Reading, but got {reader!r:.80}."

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import traitlets
 
+from qalens.documents import DocumentsReading
 from qalens.errors import InputError
 from qalens.reading import Reading
 from qalens.views.markup import clip
@@ -74,14 +75,14 @@ class LayerExplorer(ComputingExplorer):
 
     def __init__(
         self,
-        reading: Reading,
+        reading: Reading | DocumentsReading,
         trace: LayerTrace | None = None,
         heads: HeadAblation | Iterable[HeadAblation] = (),
         *,
         reader: Any = None,
         **options: Any,
     ):
-        self.reading = check_reading(reading, "LayerExplorer")
+        reading = self.reading = check_reading(reading, "LayerExplorer")
         given = check_heads(reading, heads)
         self.trace = _trace(reading, trace, reader)
         self._windows = kept_windows(self.trace)

@@ -420,14 +420,14 @@ function windowTable(state, reading) {
     return ahead ? k : a;
   }, -1);
   const rows = reading.windows.map((window, k) => h("tr", {},
-    h("td", {}, reading.windows.length > 1 ? `${k + 1}` : "1", window.held !== null && h("span", { class: "ql-soft" }, ` ${fmt.whole(window.held[0])}–${fmt.whole(window.held[1])}`)),
+    h("td", {}, window.document === null ? `${k + 1}` : said(window.document), window.held !== null && h("span", { class: "ql-soft" }, ` ${fmt.whole(window.held[0])}–${fmt.whole(window.held[1])}`)),
     h("td", {}, k === counted && reading.windows.length > 1 ? h("b", {}, fmt.logit(window.null), " ◂") : fmt.logit(window.null)),
     h("td", {}, k === best && reading.windows.length > 1 ? h("b", {}, fmt.logit(window.score), " ◂") : fmt.logit(window.score)),
     h("td", {}, window.score === null || window.null === null ? "–" : fmt.signed(window.null - window.score)),
     h("td", {}, fmt.percent(window.none)),
     h("td", { class: "ql-na-best" }, window.best === null ? "–" : said(short(window.best)))));
   return h("div", { class: "ql-na-list" }, h("table", {},
-    h("thead", {}, h("tr", {}, ["window (characters)", "null score", "best span", "margin", "P(no answer)", "its best span"].map(name => h("th", { scope: "col" }, name)))),
+    h("thead", {}, h("tr", {}, [reading.windows[0].document === null ? "window (characters)" : "document (characters)", "null score", "best span", "margin", "P(no answer)", "its best span"].map(name => h("th", { scope: "col" }, name)))),
     h("tbody", {}, rows)));
 }
 

@@ -10,8 +10,9 @@ import traitlets
 
 from qalens.by_window import window_distributions
 from qalens.errors import InputError
-from qalens.evaluation.rows import ExampleRow, example_row
+from qalens.evaluation.rows import ExampleRow, Readable, row_of
 from qalens.evaluation.thresholds import ThresholdCurve, sweep
+from qalens.joined import JoinedReading
 from qalens.reading import FailedReading, Reading
 from qalens.records import finite
 from qalens.spans import Answer, SpanDistribution
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 _QUESTION = 300  # columns of a question that are shown
 _ANSWER = 120
+_NAME = 40  # of the name of a document
 
 
 class NoAnswerExplorer(Explorer):
@@ -37,7 +39,7 @@ class NoAnswerExplorer(Explorer):
     - `selected`: the number of the reading whose windows are shown, or None
     - `layout`: as with every ipywidget
 
-    A `FailedReading` among several keeps its place and says its reason. Raises `InputError` where there is no reading
+    A reading of many documents counts as one; its windows name their documents. A `FailedReading` among several keeps its place and says its reason. Raises `InputError` where there is no reading
     at all, for a threshold that is not finite, and for a number that no reading has.
 
     >>> from qalens.testing import planted_reading
@@ -57,7 +59,7 @@ class NoAnswerExplorer(Explorer):
 
     def __init__(
         self,
-        readings: Reading | Iterable[Reading | FailedReading],
+        readings: Readable | Iterable[Readable],
         *,
         threshold: float | None = None,
         **options: Any,
@@ -114,7 +116,7 @@ class NoAnswerExplorer(Explorer):
         return figure
 
     def _rows(self) -> list[ExampleRow]:
-        return [_row(reading) for reading in self.readings]
+        return [row_of(reading) for reading in self.readings]
 
 
 def no_answer_view(readings: Sequence[Reading | FailedReading]) -> dict[str, Any]:
@@ -129,7 +131,7 @@ def no_answer_view(readings: Sequence[Reading | FailedReading]) -> dict[str, Any
     >>> view["readings"][0]["best"], view["curve"]
     ('Ada', None)
     """
-    rows = [_row(reading) for reading in readings]
+    rows = [row_of(reading) for reading in readings]
     curve = _curve(rows)
     return {
         "readings": [_shown(reading, row) for reading, row in zip(readings, rows, strict=True)],
@@ -138,14 +140,14 @@ def no_answer_view(readings: Sequence[Reading | FailedReading]) -> dict[str, Any
 
 
 def _several(readings: Any) -> tuple[Reading | FailedReading, ...]:
-    if isinstance(readings, Reading | FailedReading):
+    if isinstance(readings, Readable):
         return (check_reading(readings, "NoAnswerExplorer"),)
     if not isinstance(readings, Iterable) or isinstance(readings, str):
         check_reading(readings, "NoAnswerExplorer")
-    found = tuple(readings)
-    for reading in found:
-        if not isinstance(reading, FailedReading):
-            check_reading(reading, "NoAnswerExplorer")
+    found = tuple(
+        reading if isinstance(reading, FailedReading) else check_reading(reading, "NoAnswerExplorer")
+        for reading in readings
+    )
     if not any(isinstance(reading, Reading) for reading in found):
         raise InputError(
             f"NoAnswerExplorer needs a reading, but of the {len(found)} given none could be made."
@@ -153,10 +155,6 @@ def _several(readings: Any) -> tuple[Reading | FailedReading, ...]:
             else "NoAnswerExplorer needs at least one reading, but got none."
         )
     return found
-
-
-def _row(reading: Reading | FailedReading) -> ExampleRow:
-    return example_row(reading.example if isinstance(reading, Reading) else reading.given, reading)
 
 
 def _curve(rows: Sequence[ExampleRow]) -> ThresholdCurve | None:
@@ -184,7 +182,7 @@ def _shown(reading: Reading | FailedReading, row: ExampleRow) -> dict[str, Any]:
 
 
 def _windows(reading: Reading) -> list[dict[str, Any]]:
-    """For each window what it says alone, and the characters of the text that it holds."""
+    """For each window what it says alone, and the characters of its text, or of its document, that it holds."""
     alone: tuple[SpanDistribution, ...] = (reading.spans,)
     if len(reading.windows) > 1:
         alone = window_distributions(reading.logits, max_answer_length=reading.max_answer_length)
@@ -192,6 +190,10 @@ def _windows(reading: Reading) -> list[dict[str, Any]]:
     for w, spans in enumerate(alone):
         inside = reading.windows.answerable[w]
         held = reading.windows.offsets[w][inside]
+        document = None
+        if isinstance(reading, JoinedReading) and len(held):
+            d = reading.document_at(int(held[0, 0]))
+            document, held = clip(reading.name_of(d), _NAME), held - reading.places[d].start
         best = spans.top(1)
         shown.append(
             {
@@ -200,6 +202,7 @@ def _windows(reading: Reading) -> list[dict[str, Any]]:
                 "best": clip_middle(best[0].text, _ANSWER) if best else None,
                 "none": spans.null_probability,
                 "held": [int(held[0, 0]), int(held[-1, 1])] if len(held) else None,
+                "document": document,
             }
         )
     return shown

@@ -123,8 +123,10 @@ function explore(ui) {
     return;
   }
   const text = passage(state), axes = pictures(state, text.prose.words), list = ranking(state);
+  const documents = documentList(state);
   const line = readout(state, text.prose.words);
   append(ui.root, [
+    documents.el,
     h("section", {}, text.prose.el, text.legend),
     h("section", {}, axes.heading, line.el, axes.el),
     h("section", {}, ...list.parts),
@@ -144,6 +146,7 @@ function explore(ui) {
     text.mark();
     axes.point();
     list.mark();
+    documents.mark();
     line.show();
     const chosen = state.chosen();
     if (chosen === null) return;
@@ -170,6 +173,7 @@ function explore(ui) {
   text.prose.home = first;
   axes.include(first);
   list.mark();
+  documents.mark();
   // The text has its size only once it is on the page.
   ui.frame(() => text.prose.reveal(first))();
 }
@@ -267,8 +271,7 @@ function tokenWords(state, words, t) {
     parts.push(partner === t ? "best alone" : partner > t ? `best end “${to}”` : `best start “${to}”`);
     parts.push(`that span ${fmt.probability(state.probability(best))}`);
   }
-  if (view.windows.length > 1 && best !== null) parts.push(`window ${best.window + 1}`);
-  return parts;
+  return best === null ? parts : [...parts, ...sourceWords(view, spans.begin[t], best.window)];
 }
 
 function spanWords(state, words, range, span) {
@@ -281,10 +284,22 @@ function spanWords(state, words, range, span) {
     const a = state.spans.logits[from + span.i], b = state.spans.logits[to + span.j];
     parts.push(`P ${fmt.probability(state.spans.joint(span))}, ${fmt.probability(state.spans.given(span))} if there is an answer`);
     parts.push(`score ${fmt.logit(span.score)} = ${fmt.logit(a)} ${b < 0 ? MINUS : "+"} ${fmt.logit(Math.abs(b))}`);
-    if (state.view.windows.length > 1) parts.push(`window ${span.window + 1}`);
+    parts.push(...sourceWords(state.view, start, span.window));
   }
   parts.push(`characters ${fmt.whole(start)}–${fmt.whole(end)}`);
   return parts;
+}
+
+/** The document that a character stands in; null where there is only one text. */
+function documentAt(view, character) {
+  return view.documents === null ? null : view.documents.findLast(({ span }) => span[0] <= character);
+}
+
+/** Where a span comes from, in words: its document, or its window where there are several. */
+function sourceWords(view, start, window) {
+  const of = documentAt(view, start);
+  if (of !== null) return [`in ${of.name}`];
+  return view.windows.length > 1 ? [`window ${window + 1}`] : [];
 }
 
 /** A text on one line with its middle left out, cut between characters as seen. */
@@ -681,25 +696,59 @@ function paintWhole(state, context, width, height, colours) {
   });
 }
 
+// --- the list of documents ---------------------------------------------------------------------------------------------
+
+function documentList(state) {
+  const { ui, view } = state;
+  if (view.documents === null) return { el: false, mark() {} };
+  const sorted = [...view.documents].sort((a, b) => b.p - a.p), answered = 1 - view.none;
+  const choose = k => { if (sorted[k].best !== null) ui.set("selected", [...sorted[k].best]); };
+  const rows = sorted.map((one, k) => {
+    const best = one.best === null ? "no span" : one.text;
+    const el = h("div", {
+      class: "ql-row", role: "option", tabindex: k === 0 ? 0 : -1,
+      "aria-label": `${one.name}: probability ${fmt.probability(one.p)}, best span ${best}`,
+    },
+      said(one.name),
+      h("span", { class: "ql-mass" }, massBar({ p: one.p, given: answered > 0 ? one.p / answered : 0 }), h("span", {}, fmt.probability(one.p))),
+      said(best));
+    ui.listen(el, "click", () => choose(k));
+    return el;
+  });
+  const list = h("div", { role: "listbox", "aria-label": "The documents, by the probability that they hold the answer" }, rows);
+  ui.rove(list, () => rows, { press: choose });
+  return {
+    el: h("section", {},
+      h("div", { class: "ql-h" }, h("strong", {}, "Documents"), h("span", {}, "the probability that each holds the answer, and its best span; a click goes there")),
+      h("div", { class: "ql-list ql-documents" }, list)),
+    mark() {
+      const chosen = ui.get("selected");
+      const of = Array.isArray(chosen) ? documentAt(view, chosen[0]) : null;
+      rows.forEach((el, k) => el.setAttribute("aria-selected", String(sorted[k] === of)));
+    },
+  };
+}
+
 // --- the list of spans ------------------------------------------------------------------------------------------------
 
 function ranking(state) {
   const { ui, view } = state;
-  const many = view.windows.length > 1;
+  const many = view.windows.length > 1 || view.documents !== null;
+  const source = ({ span, window }) => (view.documents === null ? String(window + 1) : said(documentAt(view, span[0]).name));
   const rows = [];
   const row = (answer, group) => {
     const taken = view.answer !== null && answer.span.join() === view.answer.span.join();
     const facts = `probability ${fmt.probability(answer.p)}, ${fmt.probability(answer.given)} if there is an answer, score ${fmt.logit(answer.score)}`;
     const el = h("div", {
       class: `ql-row${group === null ? " ql-copy" : ""}${taken ? " ql-taken" : ""}`, role: "option", tabindex: -1,
-      "aria-label": `${answer.text}: ${facts}${many ? `, window ${answer.window + 1}` : ""}`,
+      "aria-label": `${answer.text}: ${facts}${sourceWords(view, answer.span[0], answer.window).map(words => `, ${words}`).join("")}`,
     },
       said(answer.text),
       h("span", { class: "ql-mass" }, group !== null && [massBar(group), h("span", {}, fmt.probability(group.p))]),
       h("span", {}, fmt.probability(answer.p)),
       h("span", {}, fmt.probability(answer.given)),
       h("span", {}, fmt.logit(answer.score)),
-      many && h("span", {}, String(answer.window + 1)));
+      many && h("span", { class: "ql-source" }, source(answer)));
     const [start, end] = answer.span;
     ui.listen(el, "click", () => ui.set("selected", [start, end]));
     ui.listen(el, "pointerenter", () => {
@@ -714,7 +763,7 @@ function ranking(state) {
     row(group.best, group), group.copies.map(copy => row(copy, null)),
     group.hidden > 0 && h("div", { class: "ql-row ql-copy", role: "presentation" }, h("span", {}, `and ${fmt.whole(group.hidden)} more`))));
   const header = h("div", { class: "ql-row ql-columns-of", "aria-hidden": "true" },
-    ["span", "all that overlap", "P", "P if answered", "score", ...(many ? ["window"] : [])].map(name => h("span", {}, name)));
+    ["span", "all that overlap", "P", "P if answered", "score", ...(many ? [view.documents === null ? "window" : "document"] : [])].map(name => h("span", {}, name)));
   const list = h("div", { role: "listbox", "aria-label": "The best spans, in groups that overlap" }, found);
   const press = k => ui.set("selected", [...rows[k].span]);
   ui.rove(list, () => rows.map(one => one.el), {
@@ -727,7 +776,7 @@ function ranking(state) {
   const parts = [
     h("div", { class: "ql-h" }, h("strong", {}, "Spans"), h("span", {}, "the best, each with its near-copies; ",
       h("i", { class: "ql-swatch" }), " P of all together, ", h("i", { class: "ql-swatch ql-light" }), " if there is an answer")),
-    h("div", { class: many ? "ql-list ql-windows" : "ql-list" }, header, list),
+    h("div", { class: `ql-list${many ? " ql-windows" : ""}${view.documents === null ? "" : " ql-many"}` }, header, list),
   ];
   return {
     parts,

@@ -11,7 +11,9 @@ import traitlets
 from numpy.typing import NDArray
 
 from qalens.by_window import leakage
+from qalens.documents import DocumentsReading
 from qalens.errors import InputError
+from qalens.joined import JoinedReading
 from qalens.reading import Reading
 from qalens.records import finite
 from qalens.spans import Answer
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 _QUESTION = 1_000  # columns of the question that are shown
 _ANSWER = 300
 _LONGEST = 120  # columns of a span in the list
+_NAME = 40  # of the name of a document
 
 
 class SpanExplorer(Explorer):
@@ -39,7 +42,11 @@ class SpanExplorer(Explorer):
     uncertainties; and the classic score with what it gives away. Pointing at a token shows its best partner; a click
     on a token, a cell or a row, or a drag over the text, selects a span.
 
-    - `selected`: the selected span as (start, end) in characters, or None. It can be observed, linked and set
+    The reading of many documents is shown whole, one document after the other, with the probability that each of them holds
+    the answer; choosing one selects its best span, and the best spans name theirs.
+
+    - `selected`: the selected span as (start, end) in characters, or None. It can be observed, linked and set. Of many
+      documents the characters are those of `DocumentsReading.joined`
     - `scale`: "probability" (default) or "logits", what the strips show
     - `given_answer`: probabilities if there is an answer (default), or with the possibility that there is none
     - `layout`: as with every ipywidget
@@ -65,9 +72,9 @@ class SpanExplorer(Explorer):
     logits = traitlets.Bytes().tag(sync=True)
     chances = traitlets.Bytes().tag(sync=True)
 
-    def __init__(self, reading: Reading, **options: Any):
+    def __init__(self, reading: Reading | DocumentsReading, **options: Any):
         self.reading = check_reading(reading, "SpanExplorer")
-        super().__init__({"view": span_view(reading), **span_arrays(reading)}, **options)
+        super().__init__({"view": span_view(self.reading), **span_arrays(self.reading)}, **options)
 
     @property
     def selected_text(self) -> str | None:
@@ -76,8 +83,14 @@ class SpanExplorer(Explorer):
 
     @property
     def selected_answer(self) -> Answer | None:
-        """The selected span with its score and probability; None where it is no legal span, or none is selected."""
-        return None if self.selected is None else self.reading.spans.find(*self.selected)
+        """The selected span with its score and probability; None where it is no legal span, or none is selected.
+
+        Of many documents it is a `DocumentAnswer`, which counts in the characters of its document and names it.
+        """
+        found = None if self.selected is None else self.reading.spans.find(*self.selected)
+        if found is not None and isinstance(self.reading, JoinedReading):
+            return self.reading.in_document(found)
+        return found
 
     @traitlets.validate("selected")
     def _check_selected(self, proposal: Mapping[str, Any]) -> tuple[int, int] | None:
@@ -144,6 +157,7 @@ def span_view(reading: Reading) -> dict[str, Any]:
         "log_total": _log_total(found),
         "null": _null_logits(reading),
         "windows": _windows(reading),
+        "documents": documents_view(reading) if isinstance(reading, JoinedReading) else None,
         "groups": [_group(reading, group) for group in found],
         "uncertainty": _uncertainty(reading),
         "classic": classic(reading),
@@ -176,6 +190,34 @@ def span_arrays(reading: Reading) -> dict[str, bytes]:
         "logits": floats(np.concatenate(parts)),
         "chances": floats(np.stack([within, axis.start, axis.end])),
     }
+
+
+def documents_view(reading: JoinedReading) -> list[dict[str, Any]]:
+    """For each document what it is called, its characters of the text, the probability it holds, and its best span.
+
+    >>> from qalens.documents import join_readings
+    >>> from qalens.provenance import Document
+    >>> from qalens.testing import planted_reading
+    >>> text = "Ada kept the lamp."
+    >>> whole = join_readings("Who?", [Document(text, id="log")], [planted_reading("Who?", text, answer="Ada")])
+    >>> documents_view(whole.joined())[0]["name"]
+    'log'
+    """
+    spans, masses = reading.spans, reading.document_probabilities()
+    shown = []
+    for d, place in enumerate(reading.places):
+        first, last = np.searchsorted(spans.start, [place.start, place.end])
+        best = spans.at(int(first + spans.score[first:last].argmax())) if first < last else None
+        shown.append(
+            {
+                "name": clip(reading.name_of(d), _NAME),
+                "span": [place.start, place.end],
+                "p": float(masses[d]),
+                "best": None if best is None else [best.span.start, best.span.end],
+                "text": None if best is None else clip_middle(best.text, _LONGEST),
+            }
+        )
+    return shown
 
 
 def classic(reading: Reading) -> dict[str, Any] | None:

@@ -1,14 +1,20 @@
-"""Every family of models reads, explains itself and answers in the pipeline, in German and in other scripts."""
+"""Every family of models reads, explains itself and answers in both integrations, in German and in other scripts."""
 
 from __future__ import annotations
 
+import os
 from functools import cache
+
+os.environ["HAYSTACK_TELEMETRY_ENABLED"] = "False"
 
 import numpy as np
 import pytest
 import torch
-from checkpoints import EVERY_CONFIG, QUESTION, SCRIPTS, STORY, TOKENIZERS, model
+from checkpoints import EVERY_CONFIG, QUESTION, SCRIPTS, STORY, TOKENIZERS, model, save
+from haystack import Document
+from haystack.utils import ComponentDevice
 
+from haystack_integrations.components.readers.qalens import QALensExtractiveReader
 from qalens.errors import ModelError
 from qalens.explain.targets import Contrast
 from qalens.integrations.transformers import QuestionAnsweringPipeline
@@ -59,11 +65,32 @@ def test_the_pipeline_says_what_the_reading_says(architecture):
     assert len(answer["reading"].windows) == len(reading.windows)
 
 
+@EVERY_ARCHITECTURE
+def test_haystack_answers_from_texts_of_every_script(architecture, tmp_path):
+    reader = QALensExtractiveReader(
+        save(tmp_path, architecture), ComponentDevice.from_str("cpu"), max_seq_length=96, stride=24, top_k=30
+    )
+    texts = [STORY, *(context for _, context, _ in SCRIPTS.values())]
+    documents = [Document(content=text) for text in texts]
+    found = reader.run(QUESTION, documents, overlap_threshold=None)["answers"]
+    whole = reader_of(architecture).with_options(max_length=96, stride=24).read_documents(QUESTION, texts)
+    named = [one for one in found if one.document is not None]
+    assert len(named) == 30
+    for answer, span in zip(named, whole.top(30), strict=True):
+        assert answer.score == pytest.approx(span.probability, rel=1e-3)
+        place = answer.document_offset
+        assert answer.data == answer.document.content[place.start : place.end] != ""
+        assert answer.context[answer.context_offset.start : answer.context_offset.end] == answer.data
+    old = QALensExtractiveReader(reader.model, reader.device, max_seq_length=96, stride=24, scores="haystack")
+    old.warm_up()
+    assert all(0 < one.score < 1 for one in old.run(QUESTION, documents)["answers"])
+
+
 @EVERY_SCRIPT
 @EVERY_ARCHITECTURE
 def test_every_script_is_read_in_its_own_characters(architecture, script):
     question, context, _ = SCRIPTS[script]
-    for scores in ("probability", "transformers"):
+    for scores in ("probability", "product"):
         for answer in pipeline_of(architecture)(
             question=question, context=context, top_k=3, scores=scores, return_reading=True
         ):

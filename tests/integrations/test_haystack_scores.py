@@ -17,6 +17,10 @@ from old_haystack import old_answers
 from haystack_integrations.components.readers.qalens import QALensExtractiveReader
 from qalens.errors import InputError
 from qalens.integrations.haystack import Candidates, no_candidates, pick_distinct
+from qalens.integrations.haystack_options import ReaderOptions
+from qalens.integrations.haystack_readings import Readers
+from qalens.reader import Reader
+from qalens.testing import toy_model, toy_tokenizer
 
 TEXTS = (STORY, SENTENCES[0], "Tobias slept below the stairs. The dog slept too.")
 KINDS = ("bert-uncased", "roberta", "xlm-roberta")
@@ -101,6 +105,14 @@ def test_special_tokens_typed_in_a_text_are_read_as_they_were(old_and_new):
 
 
 # --- which candidates are kept ----------------------------------------------------------------------------------
+
+
+def test_the_old_overlap_does_not_hang_on_the_length():
+    readers = Readers(Reader(toy_model(), toy_tokenizer()))
+    for length, stride in ((384, 128), (200, 128), (64, 59)):
+        old = readers.suited(ReaderOptions(scores="haystack", max_seq_length=length))
+        assert (old.max_length, old.stride) == (length, stride)
+    assert readers.suited(ReaderOptions(max_seq_length=200)).stride == 66
 
 
 def shared(a: tuple[int, int], b: tuple[int, int]) -> float:

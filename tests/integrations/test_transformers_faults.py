@@ -13,8 +13,8 @@ from qalens.integrations.transformers import QuestionAnsweringPipeline
 from qalens.testing import toy_model, toy_tokenizer
 from qalens.windows import Role
 
-FAULTLESS = pytest.mark.parametrize("scores", ["probability", "transformers"])
-EVERY_SCORE = pytest.mark.parametrize("scores", ["probability", "transformers", "transformers_exact"])
+FAULTLESS = pytest.mark.parametrize("scores", ["probability", "product"])
+EVERY_SCORE = pytest.mark.parametrize("scores", ["probability", "product", "transformers"])
 
 
 def toy_pipeline(**options):
@@ -28,7 +28,7 @@ def test_a_short_last_window_does_not_win_by_being_short():
     planted = {"ada": 3.0, "room": 2.0, "lamp": 1.5, "is": 1.5, "the": 1.5, "on": 1.5}
     nlp = planted_pipeline(planted, planted, max_seq_len=24, doc_stride=4, max_answer_len=1)
     asked = {"question": "who", "context": text}
-    assert nlp(**asked, scores="transformers")["answer"] == "room"
+    assert nlp(**asked, scores="product")["answer"] == "room"
     assert nlp(**asked)["answer"] == "ada"
 
 
@@ -38,7 +38,7 @@ def test_no_score_is_above_one(scores):
     answers = nlp(question="who", context="the lamp is on " * 12, top_k=8)
     assert sum(one["answer"] == "lamp" for one in answers) > 1
     assert all(0 <= one["score"] <= 1 for one in answers)
-    exact = nlp(question="who", context="the lamp is on " * 12, top_k=8, scores="transformers_exact")
+    exact = nlp(question="who", context="the lamp is on " * 12, top_k=8, scores="transformers")
     assert exact[0]["score"] > 1
 
 
@@ -121,7 +121,7 @@ def test_a_question_that_leaves_no_more_room_than_the_stride_is_cut(scores, word
     assert answer["answer"]
 
 
-@pytest.mark.parametrize("scores", ["transformers", "transformers_exact"])
+@pytest.mark.parametrize("scores", ["product", "transformers"])
 def test_old_scores_leave_a_question_whole_as_long_as_that_leaves_room(scores):
     nlp = toy_pipeline(scores=scores, max_seq_len=32, doc_stride=12)
     reading = nlp(question="who " * 16, context="ada kept it " * 5, return_reading=True)["reading"]
@@ -159,6 +159,13 @@ def test_a_null_token_typed_in_the_question_is_no_answer(scores):
     text = "so ada kept it"
     answer = nlp(question="who [CLS] was there", context=text)
     assert (answer["start"], answer["answer"]) == (3, "ada")
+
+
+def test_a_null_token_typed_in_the_text_is_text():
+    nlp = planted_pipeline({"[CLS]": 9.0, "ada": 3.0}, {"[CLS]": 9.0, "ada": 3.0})
+    answer = nlp(question="who", context="so [CLS] ada kept it", return_reading=True)
+    assert (answer["start"], answer["answer"]) == (9, "ada")
+    assert (answer["reading"].windows.tokens == "[CLS]").sum() == 1
 
 
 @FAULTLESS

@@ -76,9 +76,9 @@ def test_every_text_gets_the_old_scores(architecture, text):
     question, context = TEXTS[text]
     options = {"top_k": 5, "handle_impossible_answer": True}
     asked = {"question": question, "context": context, **options}
-    exact = pipeline_of(architecture, scores="transformers_exact")
+    exact = pipeline_of(architecture, scores="transformers")
     assert_same(exact(**asked), old_answers(tokenizer, module, question, context, **options))
-    product = pipeline_of(architecture, scores="transformers")
+    product = pipeline_of(architecture, scores="product")
     assert_same(product(**asked), best_places(tokenizer, module, question, context, **options))
 
 
@@ -88,13 +88,13 @@ def test_every_option_means_what_it_meant(architecture, option):
     tokenizer, _, module = parts(architecture)
     options = OPTIONS[option]
     asked = {"question": QUESTION, "context": STORY, **options}
-    exact = pipeline_of(architecture, scores="transformers_exact")
+    exact = pipeline_of(architecture, scores="transformers")
     assert_same(exact(**asked), old_answers(tokenizer, module, QUESTION, STORY, **options))
-    product = pipeline_of(architecture, scores="transformers")
+    product = pipeline_of(architecture, scores="product")
     assert_same(product(**asked), best_places(tokenizer, module, QUESTION, STORY, **options))
 
 
-@pytest.mark.parametrize("scores", ["transformers", "transformers_exact"])
+@pytest.mark.parametrize("scores", ["product", "transformers"])
 def test_no_answer_has_the_score_of_the_window_that_denies_it_most(scores):
     tokenizer, _, module = parts("bert-uncased")
     options = {"max_seq_len": 64, "doc_stride": 16, "handle_impossible_answer": True}
@@ -109,12 +109,12 @@ def test_no_answer_has_the_score_of_the_window_that_denies_it_most(scores):
 def test_the_two_ways_differ_where_texts_are_equal():
     question, context = TEXTS["the same words twice"]
     nlp = pipeline_of("bert-uncased", top_k=5)
-    exact = nlp(question=question, context=context, scores="transformers_exact")
-    product = nlp(question=question, context=context, scores="transformers")
+    exact = nlp(question=question, context=context, scores="transformers")
+    product = nlp(question=question, context=context, scores="product")
     assert exact[0]["score"] > product[0]["score"]
 
 
-@pytest.mark.parametrize("scores", ["transformers", "transformers_exact"])
+@pytest.mark.parametrize("scores", ["product", "transformers"])
 def test_a_word_that_a_window_cuts_off_ends_where_the_window_does(scores):
     # Ten letters of one word; windows of six tokens hold two of them, and share none.
     nlp = QuestionAnsweringPipeline(
@@ -125,7 +125,7 @@ def test_a_word_that_a_window_cuts_off_ends_where_the_window_does(scores):
 
 
 def test_max_question_len_leaves_the_old_scores_alone(caplog):
-    nlp = pipeline_of("bert-uncased", scores="transformers")
+    nlp = pipeline_of("bert-uncased", scores="product")
     asked = {"question": LONG, "context": "Ada Marlow kept the lamp."}
     assert nlp(**asked, max_question_len=4) == nlp(**asked)
     assert "max_question_len changes nothing" in caplog.text

@@ -284,7 +284,7 @@ def test_no_answer_is_said_where_it_is_likelier_and_allowed():
     assert len(nlp(**short, top_k=2)) == 1
 
 
-@pytest.mark.parametrize("scores", ["probability", "transformers", "transformers_exact"])
+@pytest.mark.parametrize("scores", ["probability", "product", "transformers"])
 def test_the_reading_behind_an_answer_can_be_explained(nlp, scores):
     answers = nlp(**ASKED, top_k=2, return_reading=True, scores=scores)
     reading = answers[0]["reading"]
@@ -316,7 +316,7 @@ def test_a_text_without_a_token_has_no_answer(nlp):
     assert nlp(**bare) == {"score": 0.0, "start": 0, "end": 0, "answer": ""}
     assert nlp(**bare, top_k=3) == []
     assert nlp(**bare, handle_impossible_answer=True)["score"] == pytest.approx(1.0)
-    assert nlp(**bare, scores="transformers")["answer"] == ""
+    assert nlp(**bare, scores="product")["answer"] == ""
 
 
 def test_defaults_are_the_old_ones(nlp):

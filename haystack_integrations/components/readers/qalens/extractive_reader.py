@@ -41,7 +41,7 @@ class QALensExtractiveReader:
     - `device`: where it runs, None for the best that is there; `token`: for private models
     - `top_k`: how many answers, without no answer; `score_threshold`: only answers with at least this score
     - `max_seq_length`, `stride`: tokens of a window, and how many two windows share; None takes the smaller of 384 and what
-      the model can take, and the smaller of 128 and a third of that
+      the model can take, and the smaller of 128 and a third of that (with the old scores 128)
     - `max_batch_size`: full windows at a time; None suits the device
     - `answers_per_seq`: candidates of each window; None is 20 with the old scores, and all with probabilities
     - `no_answer`: whether no answer is among the answers, with `data` None

@@ -1,0 +1,100 @@
+"""Explorers of the reading of many documents: the joint distribution, and where each number comes from."""
+
+import pytest
+
+from qalens import widgets
+from qalens.documents import join_readings
+from qalens.provenance import Document
+from qalens.reader import Reader
+from qalens.testing import planted_reading, toy_model, toy_tokenizer
+
+TEXTS = {
+    "log": "Tobias kept the room by day, and the room kept him.",
+    "<b>letter</b>": "Ada kept the lamp of the room by day.",
+    None: "It was there.",
+}
+
+
+def collection(answers=(None, "Ada", None)):
+    readings = [
+        planted_reading("Who kept the lamp?", text, answer=answer, strength=3)
+        for text, answer in zip(TEXTS.values(), answers, strict=True)
+    ]
+    documents = [Document(text, id=id) for id, text in TEXTS.items()]
+    return join_readings("Who kept the lamp?", documents, readings)
+
+
+@pytest.fixture(scope="module")
+def whole():
+    return collection()
+
+
+def test_spans_have_their_share_of_all_documents(whole):
+    explorer = widgets.SpanExplorer(whole)
+    view = explorer.view
+    assert view["answer"]["p"] == pytest.approx(whole.answer.probability)
+    assert view["none"] == pytest.approx(whole.no_answer_probability)
+    assert [one["name"] for one in view["documents"]] == ["log", "<b>letter</b>", "document 3"]
+    assert [one["p"] for one in view["documents"]] == pytest.approx(whole.document_probabilities)
+    assert sum(one["p"] for one in view["documents"]) + view["none"] == pytest.approx(1)
+    best = view["documents"][1]
+    assert best["text"] == view["context"][slice(*best["best"])] == "Ada"
+    explorer.selected = tuple(best["best"])
+    assert explorer.selected_text == "Ada"
+    assert (explorer.selected_answer.id, explorer.selected_answer.span) == (
+        "<b>letter</b>",
+        whole.answer.span,
+    )
+
+
+def test_one_text_has_no_documents(whole):
+    assert widgets.SpanExplorer(whole.readings[1]).view["documents"] is None
+
+
+def test_a_document_that_is_chosen_is_gone_to(whole, open_page):
+    visit = open_page(widgets.SpanExplorer(whole))
+    page = visit.page
+    rows = page.locator(".ql-documents [role=option]")
+    assert rows.count() == 3
+    assert rows.first.locator("bdi").all_inner_texts() == ["<b>letter</b>", "Ada"]
+    log = rows.filter(has_text="log")
+    log.click()
+    start, end = page.evaluate("qalens.model.get('selected')")
+    assert end <= len(TEXTS["log"])
+    assert log.get_attribute("aria-selected") == "true"
+    assert "in log" in page.locator(".ql-readout").inner_text()
+    sources = page.locator(".ql-list.ql-many .ql-source").all_inner_texts()
+    assert sources[0] == "<b>letter</b>"
+    assert set(sources) <= {"log", "<b>letter</b>", "document 3"}
+    log.press("Home")
+    page.keyboard.press("Enter")
+    start, end = page.evaluate("qalens.model.get('selected')")
+    assert whole.joined().context[start:end] == "Ada"
+    assert visit.is_quiet()
+
+
+def test_windows_of_the_no_answer_explorer_name_their_documents(whole, open_page):
+    explorer = widgets.NoAnswerExplorer([whole, whole.readings[1]])
+    (shown, alone) = explorer.view["readings"]
+    assert [window["document"] for window in shown["windows"]] == ["log", "<b>letter</b>", "document 3"]
+    assert [window["held"][0] for window in shown["windows"]] == [0, 0, 0]
+    assert [window["document"] for window in alone["windows"]] == [None]
+    assert shown["none"] == pytest.approx(whole.no_answer_probability)
+    visit = open_page(widgets.NoAnswerExplorer(whole.with_gold(["Ada"])))
+    table = visit.page.locator(".ql-na-list tbody tr td:first-child bdi").all_inner_texts()
+    assert table == ["log", "<b>letter</b>", "document 3"]
+    assert visit.is_quiet()
+
+
+def test_the_other_explorers_and_explore_take_it(whole):
+    reader = Reader(toy_model(), toy_tokenizer(), max_length=64)
+    read = reader.read_documents("Who kept the lamp?", list(TEXTS.values()))
+    joined = read.joined()
+    trace = reader.lens(joined)
+    assert widgets.LayerExplorer(read, trace).reading.places == joined.places
+    attribution = reader.attribute(joined, "no_answer", "input_x_gradient")
+    assert widgets.AttributionExplorer(read, attribution).reading.context == joined.context
+    assert widgets.CompareExplorer(whole, collection(("Tobias", None, None))).diff.before.answer.text == "Ada"
+    dataset = widgets.DatasetExplorer([whole, whole.readings[0]])
+    assert dataset.report.rows[0].document == "<b>letter</b>"
+    assert widgets.explore(whole).reading.context == whole.joined().context
