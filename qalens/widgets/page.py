@@ -11,7 +11,7 @@ from typing import Any
 from qalens.views.markup import Html, clip, element, join
 
 # What could end a script element or a line of code in an older parser never stands in the page as itself.
-_ESCAPES = {ord(c): f"\\u{ord(c):04x}" for c in "<>&\u2028\u2029"}
+_ESCAPES = {c: f"\\u{ord(c):04x}" for c in "<>&\u2028\u2029"}
 _START = """
 const traits = JSON.parse(document.getElementById("qalens-traits").textContent, (key, value) => {
   if (value === null || typeof value !== "object" || typeof value.base64 !== "string") return value;
@@ -74,7 +74,10 @@ def traits_json(traits: Mapping[str, Any]) -> str:
     text = json.dumps(
         dict(traits), default=packed, allow_nan=False, ensure_ascii=False, separators=(",", ":")
     )
-    return text.translate(_ESCAPES)
+    # One pass for each is many times faster than one translation.
+    for character, escape in _ESCAPES.items():
+        text = text.replace(character, escape)
+    return text
 
 
 def frame_html(page: str, title: str, height: int) -> Html:
