@@ -207,7 +207,7 @@ class SpanDistribution:
         - `by="overlap"`: the best span takes every span that shares a character with it, the best of what is left
           does the same, and so on
         - `by="text"`: spans with the same text, without case, punctuation and articles (as SQuAD compares answers),
-          wherever they stand; slow on texts of many thousand words
+          wherever they stand
 
         >>> from qalens.testing import planted_logits
         >>> spans = span_distribution(planted_logits("Ada kept the lamp.", answer="the lamp"))

@@ -71,7 +71,9 @@ def shown(text: str) -> str:
     >>> shown("a\\0b\\r\\nc\\x85")
     'a␀b\\nc�'
     """
-    return re.sub("\r\n?", "\n", text).translate(_FORBIDDEN)
+    text = re.sub("\r\n?", "\n", text)
+    # Nothing that can be printed is forbidden, and asking for that is much faster than a translation.
+    return text if all(map(str.isprintable, text.split("\n"))) else text.translate(_FORBIDDEN)
 
 
 def clip(text: str, width: int) -> str:

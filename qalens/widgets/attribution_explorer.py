@@ -25,6 +25,7 @@ from qalens.widgets.attribution_view import (
 )
 from qalens.widgets.computing import ComputingExplorer, check_choice
 from qalens.widgets.explorer import check_reading
+from qalens.widgets.in_words import Table, attribution_table
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -206,6 +207,10 @@ class AttributionExplorer(ComputingExplorer):
         shown = self.attribution
         what = "nothing explained yet" if shown is None else f"what speaks for {shown.target.words}"
         return f"{clip(self.reading.question, 120)} — {clip(what, 120)}"
+
+    def table(self) -> Table | None:
+        """The words that speak most for or against what is explained."""
+        return attribution_table(self.found[self.shown]) if self.shown >= 0 else None
 
     def figure(self) -> Figure:
         """The attribution that is shown as a figure of matplotlib: the words in lines, the scale, and the trust."""

@@ -95,17 +95,26 @@ class Comparison {
 function explore(ui) {
   const live = ui.get("view").live && !ui.still;
   const state = { ui, data: new Comparison(ui), hover: null, select: range => ui.set("selected", range) };
-  const keep = ui.button("Compare with this from now on", () => ui.send({ do: "keep" }), { small: true });
+  const keep = () => ui.button("Compare with this from now on", () => ui.send({ do: "keep" }), { small: true });
   const restore = ui.button("Back to the text before", () => ui.send({ do: "restore" }), { small: true });
   const head = h("div", {}), texts = h("section", { class: "ql-flow" }), spans = h("section", {}), note = h("p", { class: "ql-note" });
   const strip = stripOf(state), line = lineOf(state);
+  // Without fields the text can still change, set from Python, and be what is compared with.
+  const fields = live && editor(ui, [restore, keep()]), below = live && h("div", { class: "ql-bar" }, keep());
   append(ui.root, [
-    live && ui.get("editable") && editor(ui, [restore, keep]),
+    fields,
     head,
     h("section", {}, strip.heading, line.el, strip.el),
-    texts, spans, note,
+    texts, spans, note, below,
   ]);
-  if (live && !ui.get("editable")) ui.root.append(h("div", { class: "ql-bar" }, keep));
+  const allow = () => {
+    fields.hidden = !ui.get("editable");
+    below.hidden = !fields.hidden;
+  };
+  if (live) {
+    ui.on("editable", allow);
+    allow();
+  }
   let drawing = null;
   ui.done(() => drawing?.abort());
   state.point = hover => {

@@ -16,6 +16,7 @@ from qalens.widgets.compare_view import compare_arrays, compare_view, follow
 from qalens.widgets.computing import failure
 from qalens.widgets.explorer import Explorer, check_reading
 from qalens.widgets.following import IDLE, READING, Following
+from qalens.widgets.in_words import Table, changes_table
 from qalens.widgets.span_explorer import check_range
 
 if TYPE_CHECKING:
@@ -212,6 +213,10 @@ class CompareExplorer(Explorer):
             "no answer" if r.answer is None else clip(r.answer.text, 80) for r in (diff.before, diff.after)
         )
         return f"{clip(diff.after.question, 120)} — {' → '.join(said)}"
+
+    def table(self) -> Table:
+        """The best spans with their probabilities before and after."""
+        return changes_table(self.picture)
 
     def figure(self) -> Figure:
         """The difference over the characters as a figure of matplotlib."""

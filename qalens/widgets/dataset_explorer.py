@@ -16,6 +16,7 @@ from qalens.reading import FailedReading, Reading
 from qalens.text import Example
 from qalens.views.markup import clip, clip_middle
 from qalens.widgets.explorer import Explorer, check_reading
+from qalens.widgets.in_words import Table, outcomes_table
 
 if TYPE_CHECKING:
     from ipywidgets import VBox
@@ -125,6 +126,11 @@ class DatasetExplorer(Explorer):
     def summary(self) -> str:
         """How many questions there are."""
         return f"{len(self.rows):,} question{'s' if len(self.rows) != 1 else ''} and what became of them"
+
+    def table(self) -> Table:
+        """The first questions of the list with what became of them."""
+        rows = self.view["rows"]
+        return outcomes_table([rows[k] for k in self.listed])
 
     def figure(self) -> Figure:
         """How many questions had which outcome, as a figure of matplotlib."""

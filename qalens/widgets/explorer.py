@@ -18,17 +18,21 @@ from qalens.errors import InputError
 from qalens.reading import FailedReading, Reading
 from qalens.views.markup import clip
 from qalens.widgets.cells import shown_in_this_cell
+from qalens.widgets.in_words import Table, table_html
 from qalens.widgets.page import explorer_page, frame_html
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+# What all explorers share, in the order in which it is put together.
+_GROUND = ("elements.js", "words.js", "prose.js", "drawing.js", "ui.js", "explorer.js")
 
 
 class Explorer(anywidget.AnyWidget):
     """A live view of a record: the parent of all explorers, with what they have in common.
 
     - `view`: what is shown, as JSON, made by a pure function; big arrays travel beside it as bytes (`floats`)
-    - `to_html`, `to_svg`, `to_png`: the same view without a kernel
+    - `to_html`, `to_svg`, `to_png`: the same view without a kernel; `table`: its main numbers as text
     - options are traits of the same name: `observe` and `link` work as with every ipywidget
 
     A child names its script (`x.js` beside its module, which defines `explore(ui)`), and draws its `figure`. Raises
@@ -44,15 +48,13 @@ class Explorer(anywidget.AnyWidget):
     view = traitlets.Dict().tag(sync=True)
 
     script = ""
-    shared: tuple[str, ...] = ()  # scripts that it has in common with some others, with their style sheets
+    shared: tuple[str, ...] = ()  # scripts that stand before its own, with their style sheets
     height = 600  # pixels of the frame in an exported notebook
 
     def __init_subclass__(cls, **kwargs: Any):
         # anywidget makes a child of the class for every widget; only a class that names a script gets a module.
         if "script" in cls.__dict__:
-            cls._esm = (
-                f"{module_text('explorer.js', *cls.shared, cls.script)}\nexport default {{ render }};\n"
-            )
+            cls._esm = f"{module_text(*_GROUND, *cls.shared, cls.script)}\nexport default {{ render }};\n"
             cls._css = style_text(*cls.shared, cls.script)
         super().__init_subclass__(**kwargs)
 
@@ -66,6 +68,10 @@ class Explorer(anywidget.AnyWidget):
         """What is seen, in one line: the title of the page, and what text-only readers get."""
         return type(self).__name__
 
+    def table(self) -> Table | None:
+        """What is seen as one small table, for viewers of saved notebooks that drop frames; None where there is none."""
+        return None
+
     def figure(self) -> Figure:
         """The same view as a figure of matplotlib, for print."""
         raise NotImplementedError(f"{type(self).__name__} draws no figure.")
@@ -77,7 +83,7 @@ class Explorer(anywidget.AnyWidget):
         """
         cls = type(self)
         state = self.get_state(sorted(_own_traits(cls)))
-        script = module_text("explorer.js", *cls.shared, cls.script)
+        script = module_text(*_GROUND, *cls.shared, cls.script)
         page = explorer_page(self.summary(), script, style_text(*cls.shared, cls.script), state)
         if path is not None:
             Path(path).write_text(page, encoding="utf-8")
@@ -114,8 +120,13 @@ class Explorer(anywidget.AnyWidget):
             self.open()
         shown_in_this_cell(self)
         data, metadata = super()._repr_mimebundle_(**kwargs) or ({}, {})
-        html = frame_html(self.to_html(), clip(self.summary(), 200), self.height)
-        return {**data, "text/html": html, "text/plain": repr(self)}, metadata
+        return {**data, "text/html": self.frame(), "text/plain": repr(self)}, metadata
+
+    def frame(self) -> str:
+        """The page of `to_html` as an inline frame, with its title and its table below."""
+        table = self.table()
+        words = None if table is None else table_html(table)
+        return frame_html(self.to_html(), clip(self.summary(), 200), self.height, words)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({clip(self.summary(), 200)})"

@@ -20,7 +20,6 @@ from qalens.widgets.explorer import Explorer, check_reading
 from qalens.widgets.following import IDLE, READING, Following
 from qalens.widgets.layer_explorer import LayerExplorer
 from qalens.widgets.no_answer_explorer import NoAnswerExplorer, no_answer_view
-from qalens.widgets.page import frame_html
 from qalens.widgets.span_explorer import SpanExplorer, span_arrays, span_view
 
 _QUESTION = "Who carried the mail across the pass?"
@@ -256,9 +255,8 @@ class FrontDoor(ipywidgets.VBox):
                 widget.open()
         shown_in_this_cell(self)
         spans = self._explorer("spans")
-        html = frame_html(spans.to_html(), clip(spans.summary(), 200), spans.height)
         data = super()._repr_mimebundle_(**kwargs) or {}
-        return {**data, "text/html": html, "text/plain": repr(self)}
+        return {**data, "text/html": spans.frame(), "text/plain": repr(self)}
 
     def __repr__(self) -> str:
         return f"FrontDoor({self.reading!r})"

@@ -13,6 +13,7 @@ from qalens.reading import Reading
 from qalens.views.markup import clip
 from qalens.widgets.computing import ComputingExplorer, check_choice
 from qalens.widgets.explorer import check_reading
+from qalens.widgets.in_words import Table, layers_table
 from qalens.widgets.layer_view import heads_entry, heads_target, kept_windows, trace_arrays, trace_view
 
 if TYPE_CHECKING:
@@ -171,6 +172,10 @@ class LayerExplorer(ComputingExplorer):
             f"{clip(self.reading.question, 120)} — the answer settles at layer {trace.answer_settles}, whether there is "
             f"one at layer {trace.answerability_settles}, of {len(trace) - 1}"
         )
+
+    def table(self) -> Table:
+        """What the head of the model says after each layer."""
+        return layers_table(self.view)
 
     def figure(self) -> Figure:
         """The layers as a figure of matplotlib, and beside them the map of heads where there is one."""

@@ -75,7 +75,7 @@ function manyHead(state) {
         const k = levelAt(view.curve, state.ui.get("threshold"));
         parts.push(
           figure("exact", percent(view.curve.exact[k])), figure("F1", percent(view.curve.f1[k])),
-          figure("F1 where there is an answer", percent(view.curve.has_answer_f1[k])), figure("abstains where there is none", percent(view.curve.no_answer[k])));
+          figure("F1 where answerable", percent(view.curve.has_answer_f1[k])), figure("abstains where not", percent(view.curve.no_answer[k])));
       }
       fill(figures, parts);
     },

@@ -18,6 +18,7 @@ from qalens.records import finite
 from qalens.spans import Answer, SpanDistribution
 from qalens.views.markup import clip, clip_middle
 from qalens.widgets.explorer import Explorer, check_reading
+from qalens.widgets.in_words import Table, margins_table
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -97,6 +98,10 @@ class NoAnswerExplorer(Explorer):
         if len(self.readings) == 1:
             return f"{clip(self.readings[0].question, 120)} — answer or no answer"
         return f"Answer or no answer: {len(self.readings):,} questions"
+
+    def table(self) -> Table:
+        """Each question with its margin and what is said at the threshold."""
+        return margins_table(self.view, self.threshold)
 
     def figure(self) -> Figure:
         """The decision of the only reading, or the figures by threshold, as a figure of matplotlib."""

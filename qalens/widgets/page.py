@@ -11,7 +11,7 @@ from typing import Any
 from qalens.views.markup import Html, clip, element, join
 
 # What could end a script element or a line of code in an older parser never stands in the page as itself.
-_ESCAPES = {ord(c): f"\\u{ord(c):04x}" for c in "<>&\u2028\u2029"}
+_ESCAPES = {c: f"\\u{ord(c):04x}" for c in "<>&\u2028\u2029"}
 _START = """
 const traits = JSON.parse(document.getElementById("qalens-traits").textContent, (key, value) => {
   if (value === null || typeof value !== "object" || typeof value.base64 !== "string") return value;
@@ -74,11 +74,16 @@ def traits_json(traits: Mapping[str, Any]) -> str:
     text = json.dumps(
         dict(traits), default=packed, allow_nan=False, ensure_ascii=False, separators=(",", ":")
     )
-    return text.translate(_ESCAPES)
+    # One pass for each is many times faster than one translation.
+    for character, escape in _ESCAPES.items():
+        text = text.replace(character, escape)
+    return text
 
 
-def frame_html(page: str, title: str, height: int) -> Html:
-    """A page as an inline frame that runs apart from its notebook, with its title below for readers that drop frames.
+def frame_html(page: str, title: str, height: int, words: Html | None = None) -> Html:
+    """A page as an inline frame that runs apart from its notebook, with its title below.
+
+    - `words`: what it shows, without frame, script and style, for viewers that drop these; it is folded away
 
     >>> frame_html("<p>a</p>", "Who?", 300)[:45]
     '<figure style="margin: 0"><iframe title="Who?'
@@ -92,8 +97,13 @@ def frame_html(page: str, title: str, height: int) -> Html:
         loading="lazy",
         style=f"width: 100%; height: {height}px; border: 0; resize: vertical",
     )
-    caption = element("figcaption", title, style="font-size: 0.8em; opacity: 0.7")
-    return element("figure", frame, caption, style="margin: 0")
+    small = "font-size: 0.8em; opacity: 0.7"
+    caption = element("figcaption", title, style=small)
+    folded = Html("")
+    if words is not None:
+        summary = element("summary", "The same in words", style=small)
+        folded = element("details", summary, words)
+    return element("figure", frame, caption, folded, style="margin: 0")
 
 
 def _digest(text: str) -> str:

@@ -23,6 +23,7 @@ from qalens.views.overview import null_window
 from qalens.views.ranking import Group, groups, rival
 from qalens.views.verdict import decision_sentence
 from qalens.widgets.explorer import Explorer, check_reading, floats, ints
+from qalens.widgets.in_words import Table, spans_table
 from qalens.windows import context_runs, trimmed_edges
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ class SpanExplorer(Explorer):
     """
 
     script = "span_explorer.js"
+    shared = ("spans.js", "span_map.js")
     height = 900
 
     selected = traitlets.Tuple(default_value=None, allow_none=True).tag(sync=True)
@@ -110,6 +112,10 @@ class SpanExplorer(Explorer):
         else:
             said = f"{clip(reading.answer.text, 80)} ({percent(reading.answer.probability)})"
         return f"{clip(reading.question, 120)} — {said}"
+
+    def table(self) -> Table:
+        """The best spans with their probabilities."""
+        return spans_table(self.view)
 
     def figure(self) -> Figure:
         """The edges, the span map, the ranking and the decision as a figure of matplotlib."""

@@ -1,8 +1,12 @@
 """The CompareExplorer as an exported page: what is seen and said, by pointer and by keys."""
 
+from dataclasses import replace
+
 import pytest
 
-from qalens.testing import planted_reading
+from qalens.reader import Reader
+from qalens.reading import Source
+from qalens.testing import planted_reading, toy_model, toy_tokenizer
 from qalens.widgets import CompareExplorer
 
 STORY = "Ada kept the lamp of the room by day, and Tom kept it by night."
@@ -94,6 +98,29 @@ def test_hostile_texts_are_shown_as_they_are(open_page):
     visit = open_page(CompareExplorer(one, other))
     assert "<script>window.ran=1</script>" in visit.page.locator(".ql-text").inner_text()
     assert visit.is_quiet()
+
+
+def test_hostile_names_of_models_are_shown_as_they_are(open_page):
+    names = ("<img src=x onerror=window.ran=1>", "${alert(1)} </script><b>")
+    one, other = (replace(BEFORE, source=Source(name, name)) for name in names)
+    explorer = CompareExplorer(one, other)
+    visit = open_page(explorer)
+    assert texts(visit.page, ".ql-side-name")[:2] == [*names]
+    assert visit.is_quiet()
+    assert all(name.replace("<", "&lt;").replace(">", "&gt;") in explorer.frame() for name in names)
+    assert "<script" not in explorer.to_svg()
+
+
+def test_fields_come_and_go_as_python_wants(open_page):
+    page = open_page(CompareExplorer(BEFORE, reader=Reader(toy_model(), toy_tokenizer()))).page
+    # As with a kernel behind it.
+    page.evaluate("qalens.model.still = false; qalens.model.set('view', { ...qalens.model.get('view') })")
+    keep = page.get_by_role("button", name="Compare with this from now on")
+    assert (page.locator("textarea:visible").count(), keep.count()) == (2, 1)
+    page.evaluate("qalens.model.set('editable', false)")
+    assert (page.locator("textarea:visible").count(), keep.count()) == (0, 1)
+    page.evaluate("qalens.model.set('editable', true)")
+    assert page.locator("textarea:visible").count() == 2
 
 
 def test_letters_outside_of_the_first_plane_count_as_one(open_page):

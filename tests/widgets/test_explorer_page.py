@@ -228,7 +228,7 @@ def test_what_was_closed_can_be_shown_again():
 
 
 def test_scripts_lose_their_comments_and_nothing_else():
-    lean = module_text("explorer.js")
+    lean = module_text("prose.js")
     assert not re.search(r"^\s*(//|/\*|\*)", lean, re.MULTILINE)
     assert "class Prose {" in lean
     assert "\n\n" not in lean
@@ -236,7 +236,7 @@ def test_scripts_lose_their_comments_and_nothing_else():
 
 def test_every_script_imports_and_fetches_nothing():
     scripts = sorted(file.name for file in Path(explorer_module.__file__).parent.glob("*.js"))
-    assert {"explorer.js", "span_explorer.js"} <= set(scripts)
+    assert {"elements.js", "explorer.js", "span_explorer.js"} <= set(scripts)
     for script in scripts:
         code = module_text(script)
         assert not re.search(
