@@ -702,6 +702,8 @@ class Ui {
   /** Voila draws into an element that it lays in its page later, and before that no colour is known. */
   _whenLaidIn(look) {
     const laid = new ResizeObserver(() => {
+      // The first call comes at once, with no size.
+      if (!this.root.isConnected) return;
       laid.disconnect();
       look();
     });
