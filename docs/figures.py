@@ -102,9 +102,9 @@ def threshold(sample: list[Reading]) -> Figure:
 def calibration(reader: Reader) -> Figure:
     """How often answers are right by how sure they are, and the errors among the surest share."""
     confidences = qalens.evaluate(reader, datasets.sample(), progress=False).calibration()
-    figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.2), layout="constrained")
-    plots.reliability(confidences, ax=left)
-    plots.risk_coverage(confidences, ax=right)
+    figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.4))
+    plots.reliability(confidences, ["probability", "cluster"], ax=left)
+    plots.risk_coverage(confidences, ["probability", "cluster"], ax=right)
     return figure
 
 
