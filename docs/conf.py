@@ -20,7 +20,7 @@ language = "en"
 
 extensions = ["myst_nb", "sphinx.ext.autodoc", "docstrings", "mathml"]
 exclude_patterns = ["_build", "extensions", "**/README.md"]
-myst_enable_extensions = ["amsmath", "colon_fence", "deflist", "dollarmath"]
+myst_enable_extensions = ["amsmath", "attrs_inline", "colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
 # The notebooks are committed with their outputs, and tests execute them; here they are only shown.
 nb_execution_mode = "off"

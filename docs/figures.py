@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 import qalens
 from qalens import by_window, datasets, plots
 from qalens.evaluation.squad import squad_scores
+from qalens.explain import DropSentence
 from qalens.reader import Reader
 from qalens.reading import Reading
 
@@ -41,6 +42,7 @@ def pictures(reader: Reader) -> Iterator[tuple[str, Figure]]:
     yield "pictures/windows", plots.windows(long_reading(reader)).figure
     yield "concepts/pictures/span-map", plots.span_map(reading).figure
     yield "concepts/pictures/heads", plots.heads(reader.ablate_heads(reading, "margin")).figure
+    yield "concepts/pictures/difference", plots.difference(reader.edit(reading, DropSentence(2))).figure
     sample = list(reader.read_many(datasets.sample(), progress=False))
     yield "concepts/pictures/leakage", leakage(sample)
     yield (
@@ -48,6 +50,7 @@ def pictures(reader: Reader) -> Iterator[tuple[str, Figure]]:
         plots.ranked_spans(unsure_of_edges(sample), k=4, group="overlap").figure,
     )
     yield "concepts/pictures/threshold", threshold(sample)
+    yield "concepts/pictures/calibration", calibration(reader)
 
 
 def long_reading(reader: Reader) -> Reading:
@@ -93,6 +96,15 @@ def threshold(sample: list[Reading]) -> Figure:
     ax.set(xlabel="threshold, logits", ylabel="exact match, %", ylim=(0, 102))
     ax.legend(frameon=False, loc="lower center", ncols=3, bbox_to_anchor=(0.5, 1.0), fontsize="small")
     ax.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
+def calibration(reader: Reader) -> Figure:
+    """How often answers are right by how sure they are, and the errors among the surest share."""
+    confidences = qalens.evaluate(reader, datasets.sample(), progress=False).calibration()
+    figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.4))
+    plots.reliability(confidences, ["probability", "cluster"], ax=left)
+    plots.risk_coverage(confidences, ["probability", "cluster"], ax=right)
     return figure
 
 

@@ -1,5 +1,6 @@
 """The README is true: its example prints what stands below it, its main job what it shows, and its links lead somewhere."""
 
+import importlib.util
 import re
 import subprocess
 import sys
@@ -39,6 +40,27 @@ def test_the_main_job_prints_what_is_shown(tmp_path):
     same_up_to_the_last_digit("\n".join(lines), "\n".join(expected))
     assert page.endswith(shown_page.split("…")[1])
     assert (tmp_path / "qalens-reading.html").stat().st_size > 10_000
+
+
+@pytest.fixture(scope="module")
+def writer():
+    """The module that writes the outputs anew; docs/ is no package."""
+    spec = importlib.util.spec_from_file_location("readme_writer", REPOSITORY / "docs" / "readme.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_outputs_are_written_where_they_stand(writer):
+    printed, shown = block("<!-- output -->"), block("same as a picture:")
+    assert writer.with_outputs(README, f"{printed}\n", f"{shown}\n") == README
+    changed = writer.with_outputs(README, "\\1 one\n", "two\n")
+    assert changed == README.replace(printed, "\\1 one").replace(shown, "two")
+
+
+def test_a_readme_without_a_place_for_an_output_is_refused(writer):
+    with pytest.raises(ValueError, match="0 places"):
+        writer.with_outputs(README.replace("<!-- output -->", ""), "", "")
 
 
 @pytest.mark.parametrize("link", sorted(set(re.findall(r"\]\((?!https?:)([^)#]+)", README))))

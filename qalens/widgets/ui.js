@@ -106,6 +106,18 @@ class Ui {
     }
     this.done(() => observer.disconnect());
     this.listen(matchMedia("(prefers-color-scheme: dark)"), "change", look);
+    if (!this.root.isConnected) this._whenLaidIn(look);
+  }
+  /** Voila draws into an element that it lays in its page later, and before that no colour is known. */
+  _whenLaidIn(look) {
+    const laid = new ResizeObserver(() => {
+      // The first call comes at once, with no size.
+      if (!this.root.isConnected) return;
+      laid.disconnect();
+      look();
+    });
+    laid.observe(this.root);
+    this.done(() => laid.disconnect());
   }
   /** Call when the theme changes. */
   onTheme(paint) {

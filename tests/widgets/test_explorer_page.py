@@ -66,6 +66,28 @@ def test_a_page_that_would_run_something_is_stopped_by_its_policy(page, tmp_path
     assert page.evaluate("window.ran") is None
 
 
+_BLUE = """all => all.some(one => {
+  const { data } = one.getContext("2d").getImageData(0, 0, one.width, one.height);
+  for (let i = 0; i < data.length; i += 4) if (data[i + 3] > 200 && data[i + 2] > data[i] + 60) return true;
+  return false;
+})"""
+
+
+def test_an_element_that_is_laid_in_a_page_after_it_is_drawn_has_its_colours(page, tmp_path):
+    html = SpanExplorer(planted_reading("Who?", "Ada kept it", answer="Ada")).to_html()
+    late = html.replace(
+        'el: document.getElementById("qalens")', "el: window.late = document.createElement('div')"
+    )
+    assert late != html
+    # Another script than the one that the policy of the page knows.
+    (tmp_path / "page.html").write_text(
+        re.sub('<meta http-equiv="Content-Security.*', "", late), encoding="utf-8"
+    )
+    page.goto((tmp_path / "page.html").as_uri())
+    page.evaluate("document.getElementById('qalens').append(window.late)")
+    page.wait_for_function(f"({_BLUE})([...document.querySelectorAll('canvas')])")
+
+
 def test_a_request_that_a_page_makes_would_be_noticed(open_page):
     visit = open_page(SpanExplorer(hostile("Ada kept it")))
     visit.page.evaluate("location.href = 'http://127.0.0.1:9/x'")
