@@ -36,7 +36,7 @@ from haystack import Document
 from haystack_integrations.components.readers.transformers import TransformersExtractiveReader
 
 from haystack_integrations.components.readers.qalens import QALensExtractiveReader
-from qalens.evaluation.answers import best_exact, best_f1
+from qalens.evaluation.answers import best_match
 from qalens.evaluation.squad import gold_texts
 from qalens.model import BUNDLED
 from qalens.text import Example, read_squad
@@ -62,8 +62,8 @@ def scores(run: Run, examples: list[Example], *, no_answer: bool) -> tuple[float
         answers = run(example.question, [Document(content=example.context)], no_answer)["answers"]
         said = answers[0].data if answers and answers[0].data is not None else ""
         golds = gold_texts(example)
-        exact += best_exact(golds, said)
-        overlap += best_f1(golds, said)
+        one, other = best_match(golds, said)
+        exact, overlap = exact + one, overlap + other
     return 100 * exact / len(examples), 100 * overlap / len(examples)
 
 

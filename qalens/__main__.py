@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import io
 import json
 import sys
 from pathlib import Path
@@ -35,6 +36,9 @@ def main(arguments: list[str] | None = None) -> int:
 
     given = sys.argv[1:] if arguments is None else arguments
     command = _COMMANDS.get(given[0]) if given else None
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A terminal that lacks a sign gets a question mark, and the rest of the answer.
+        sys.stdout.reconfigure(errors="replace")
     try:
         if command is not None:
             return importlib.import_module(command).main(given[1:])
@@ -94,11 +98,17 @@ def _context(given: str) -> str:
     """The text itself, or what the file of that name or standard input holds."""
     if given == "-":
         return sys.stdin.read()
-    if _is_file(given):
-        return Path(given).read_text(encoding="utf-8")
-    if len(given.split()) == 1 and (Path(given).suffix or "/" in given):
-        from qalens.errors import InputError
+    from qalens.errors import InputError
 
+    if _is_file(given):
+        try:
+            # By its bytes: reading it as text would make \n of \r\n, and move every character behind.
+            return Path(given).read_bytes().decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise InputError(
+                f"{given} is no UTF-8 text: byte {error.start:,} cannot be read. Save it as UTF-8 first."
+            ) from error
+    if len(given.split()) == 1 and (Path(given).suffix or "/" in given):
         raise InputError(f"There is no file {given}; --context takes a text, a file that exists, or -.")
     return given
 

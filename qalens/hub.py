@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import ssl
-import urllib.error
-import urllib.request
+import queue
+import threading
 from pathlib import Path
 
 from qalens.errors import InputError, ModelError
 
 BUNDLED = Path(__file__).parent / "checkpoints" / "minilm-squad2"
+# Seconds that the hub has to answer anything.
+_PATIENCE = 5
 
 
 def checkpoint_source(name: str | Path | None) -> str:
@@ -28,26 +29,43 @@ def checkpoint_source(name: str | Path | None) -> str:
     return str(name)
 
 
-def hub_answers() -> bool:
-    """Whether the model hub can be reached, as far as a short wait tells."""
+def hub_fault() -> str | None:
+    """Why the model hub cannot be reached, or None where it answers; tells within five seconds.
+
+    Asks once, over the connection of the hub's own client with its proxies and certificates. That client's calls for
+    files would try again for most of a minute before they gave up.
+    """
     from huggingface_hub import constants
 
     if constants.HF_HUB_OFFLINE:
-        return False
+        return "HF_HUB_OFFLINE is set"
+    # A thread, since looking a name up and trying its addresses in turn know no limit together.
+    told: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+    threading.Thread(target=lambda: told.put(_fault(constants.ENDPOINT)), daemon=True).start()
     try:
-        urllib.request.urlopen(urllib.request.Request(constants.ENDPOINT, method="HEAD"), timeout=3).close()
-    except urllib.error.HTTPError:
-        return True
-    except urllib.error.URLError as error:
-        # A certificate that Python does not know may be known to the hub's own client.
-        return isinstance(error.reason, ssl.SSLError)
-    except OSError:
-        return False
-    return True
+        return told.get(timeout=_PATIENCE)
+    except queue.Empty:
+        return f"{constants.ENDPOINT} gave no answer within {_PATIENCE} seconds"
 
 
-def loading_error(shown: str, source: str, weights: str, error: Exception) -> ModelError:
-    """What a user can do about an error of the loaders; `shown` is the name of the checkpoint in messages."""
+def _fault(address: str) -> str | None:
+    """What went wrong when an address was asked for its head; any answer at all is none."""
+    from huggingface_hub.utils import get_session
+
+    try:
+        get_session().head(address, timeout=_PATIENCE)
+    except Exception as error:  # the client has exceptions of its own, others in each version
+        return f"{address}: {type(error).__name__}: {error}"
+    return None
+
+
+def loading_error(
+    shown: str, source: str, weights: str, error: Exception, unreachable: str | None = None
+) -> ModelError:
+    """What a user can do about an error of the loaders.
+
+    `shown` is the name of the checkpoint in messages, `unreachable` why the hub could not be asked.
+    """
     reason = " ".join(str(error).split())
     if "trust_remote_code" in reason or "custom code" in reason:
         return ModelError(
@@ -63,7 +81,7 @@ def loading_error(shown: str, source: str, weights: str, error: Exception) -> Mo
         return ModelError(
             f"{shown} is not in the local cache and the model hub cannot be reached. What works offline: "
             "qalens.load() with the bundled checkpoint, qalens.load(folder) with a checkpoint on disk, and hub names "
-            f"that were loaded before on this machine. ({type(error).__name__}: {reason:.200})"
+            f"that were loaded before on this machine. ({unreachable or f'{type(error).__name__}: {reason:.200}'})"
         )
     return ModelError(f"{shown} cannot be loaded: {type(error).__name__}: {reason:.400}")
 

@@ -117,13 +117,11 @@ def _character_spans(
 
     `token_start` and `token_end` count the seen tokens of the text, not yet those of the window.
     """
-    row, length = np.nonzero(band > -np.inf)
-    i, score, where = row + first, band[row, length], window[row, length]
+    place = np.flatnonzero(band > -np.inf)
+    row, length = np.divmod(place, band.shape[1])
+    i, score, where = row + first, band.ravel()[place], window.ravel()[place]
     j = i + length
-    keep = _best_of_equal(begin[i], finish[j], score, C)
-    if keep is not None:
-        i, j, score, where = i[keep], j[keep], score[keep], where[keep]
-    return {
+    spans = {
         "start": begin[i],
         "end": finish[j],
         "score": score,
@@ -131,6 +129,8 @@ def _character_spans(
         "token_start": i,
         "token_end": j,
     }
+    keep = _best_of_equal(spans["start"], spans["end"], score, C)
+    return spans if keep is None else {name: array[keep] for name, array in spans.items()}
 
 
 def _best_of_equal(start: NDArray, end: NDArray, score: NDArray, C: int) -> NDArray[np.int64] | None:

@@ -20,7 +20,7 @@ from safetensors import SafetensorError
 from qalens.devices import pick_device, pick_dtype
 from qalens.errors import InputError, ModelError
 from qalens.hub import BUNDLED as BUNDLED
-from qalens.hub import checkpoint_source, hub_answers, loading_error
+from qalens.hub import checkpoint_source, hub_fault, loading_error
 from qalens.spans import SpanLogits
 from qalens.windows import Windows
 
@@ -318,9 +318,9 @@ def load_checkpoint(
     shown = "minilm-squad2 (bundled)" if name is None else str(name)
     # Custom code of a checkpoint is never run: trust_remote_code stays False whatever its files say.
     options: dict[str, Any] = {"revision": revision, "token": token, "trust_remote_code": False}
-    if not Path(source).is_dir():
-        # Its client would try for most of a minute before it gave up.
-        options["local_files_only"] = not hub_answers()
+    unreachable = None if Path(source).is_dir() else hub_fault()
+    if unreachable is not None:
+        options["local_files_only"] = True
     try:
         with _quiet():
             tokenizer = transformers.AutoTokenizer.from_pretrained(source, **options)
@@ -332,7 +332,7 @@ def load_checkpoint(
                 output_loading_info=True,
             )
     except _LOADING_FAULTS as error:
-        raise loading_error(shown, source, weights, error) from error
+        raise loading_error(shown, source, weights, error, unreachable) from error
     _check_vocabulary(tokenizer, shown)
     if missing := sorted(report["missing_keys"]):
         raise ModelError(

@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 
 from qalens.errors import InputError
 
+# Neighbours in a data set ask about the same text, and one question is asked of many texts; long texts are not held.
+_REMEMBERED, _LONGEST_REMEMBERED = 8, 20_000
+
 
 class PairTokenizer:
     """A fast tokenizer as qalens uses it: a question and a text apart, and the tokens that join them.
@@ -34,6 +37,8 @@ class PairTokenizer:
         self._rust.encode_special_tokens = True
         self._unknown_id = tokenizer.unk_token_id
         self._reserved_ids = [i for i in tokenizer.all_special_ids if i != self._unknown_id]
+        self._recent: dict[str, Any] = {}
+        self._strings: dict[int, str] = {}
 
     def _learn_template(self, tokenizer: Any, probe: Any) -> None:
         parts = np.array([-1 if s is None else s for s in probe.sequence_ids])
@@ -70,8 +75,14 @@ class PairTokenizer:
         )
 
     def encode(self, text: str) -> Any:
-        """The tokens of one text without special tokens, as a `tokenizers.Encoding`."""
-        return self._rust.encode(text, add_special_tokens=False)
+        """The tokens of one text without special tokens, as a `tokenizers.Encoding`; the last ones are remembered."""
+        found = self._recent.get(text)
+        if found is None:
+            found = self._rust.encode(text, add_special_tokens=False)
+            if len(text) <= _LONGEST_REMEMBERED:
+                # One step each, so that threads which share a tokenizer never see half of it.
+                self._recent = {**dict(list(self._recent.items())[1 - _REMEMBERED :]), text: found}
+        return found
 
     def text_ids(self, encoding: Any) -> NDArray[np.int64]:
         """The ids of an encoded text, where a special token's own id never stands for something typed.
@@ -83,6 +94,14 @@ class PairTokenizer:
             ids[np.isin(ids, self._reserved_ids)] = self._unknown_id
         return ids
 
-    def token_strings(self, ids: NDArray[np.int64]) -> list[str]:
-        """Token strings of ids; an id that the tokenizer does not know reads as `<id>`."""
-        return [self._rust.id_to_token(int(i)) or f"<{int(i)}>" for i in ids]
+    def token_strings(self, ids: NDArray[np.int64]) -> NDArray[np.object_]:
+        """Token strings of ids, in their shape; an id that the tokenizer does not know reads as `<id>`.
+
+        One string object for each distinct id, however often it occurs.
+        """
+        flat = ids.ravel().tolist()
+        for i in set(flat).difference(self._strings):
+            self._strings[i] = self._rust.id_to_token(i) or f"<{i}>"
+        strings = np.empty(len(flat), dtype=object)
+        strings[:] = [self._strings[i] for i in flat]
+        return strings.reshape(ids.shape)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import numbers
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -101,12 +102,53 @@ def check_text(value: Any, what: str) -> str:
     return value
 
 
+def gold_span(text: Any, start: Any, context: str) -> CharSpan | None:
+    """The span of a gold answer that a data set gives as a text and the character where it starts.
+
+    None for an empty text, which some files write for no answer. Raises `InputError` where the text does not stand there.
+
+    >>> gold_span("lamp", 13, "Ada kept the lamp.")
+    CharSpan(start=13, end=17)
+    """
+    if not isinstance(text, str):
+        raise InputError(
+            f"A gold answer has to be a str, but is of type {type(text).__name__}: {text!r:.80}."
+        )
+    if not text:
+        return None
+    at = whole_place(start)
+    if at < 0 or at + len(text) > len(context):
+        raise InputError(
+            f"The gold answer {text!r:.80} lies outside of the text: it starts at {at} and the text has "
+            f"{len(context)} characters."
+        )
+    if not context.startswith(text, at):
+        raise InputError(
+            f"The gold answer {text!r:.80} does not stand at character {at} of the text, which has "
+            f"{context[at : at + len(text)]!r:.80} there."
+        )
+    return CharSpan(at, at + len(text))
+
+
+def whole_place(given: Any) -> int:
+    """A place in a text as an int, from whatever whole number a data set has; `InputError` for anything else.
+
+    >>> whole_place(13.0)
+    13
+    """
+    is_whole = isinstance(given, numbers.Integral) and not isinstance(given, bool)
+    if is_whole or (isinstance(given, float) and given.is_integer()):
+        return int(given)
+    raise InputError(f"An answer starts at a whole number of characters, but got {given!r:.80}.")
+
+
 def read_squad(path: str | Path) -> Iterator[Example]:
     """The questions of a file in SQuAD 1.1 or 2.0 form, one after the other.
 
     A question with `is_impossible` or an empty list of answers has `gold == ()`; one without the key
     `answers` (a test file) has `gold is None`. Repeated answers of several annotators are kept. Raises
-    `InputError` where the file is not of that form, with the place of the first fault.
+    `InputError` where the file is not of that form or an answer does not stand where the file says, with the place of the
+    first fault; `qalens.evaluation.inputs.read_examples` goes on behind it.
 
     >>> import tempfile
     >>> paragraph = {"context": "Ada kept the lamp.", "qas": [{"id": "1", "question": "Who kept the lamp?",
@@ -126,21 +168,30 @@ def read_squad(path: str | Path) -> Iterator[Example]:
         try:
             for paragraph in article["paragraphs"]:
                 for entry in paragraph["qas"]:
-                    yield Example(
-                        entry["question"], paragraph["context"], id=entry.get("id"), gold=_gold(entry)
-                    )
-        except (KeyError, TypeError, AttributeError, InputError) as error:
+                    yield _example(entry, paragraph["context"])
+        except InputError as error:
+            raise InputError(
+                f"{path}, article {a}, {error} qalens.evaluate keeps such a question as a row with its error, and goes on."
+            ) from error
+        except (KeyError, TypeError, AttributeError) as error:
             raise InputError(
                 f"{path}, article {a}: expected paragraphs with 'context' and 'qas', each with 'question' "
                 f"({type(error).__name__}: {error})."
             ) from error
 
 
-def _gold(entry: dict[str, Any]) -> tuple[CharSpan, ...] | None:
+def _example(entry: dict[str, Any], context: str) -> Example:
+    question, id = entry["question"], entry.get("id")
+    try:
+        return Example(question, context, id=id, gold=_gold(entry, context))
+    except InputError as error:
+        raise InputError(f"question {id!r}: {error}") from error
+
+
+def _gold(entry: dict[str, Any], context: str) -> tuple[CharSpan, ...] | None:
     if entry.get("is_impossible"):
         return ()
     if "answers" not in entry:
         return None
-    return tuple(
-        CharSpan(a["answer_start"], a["answer_start"] + len(a["text"])) for a in entry["answers"] if a["text"]
-    )
+    spans = (gold_span(answer["text"], answer["answer_start"], context) for answer in entry["answers"])
+    return tuple(span for span in spans if span is not None)

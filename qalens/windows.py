@@ -7,7 +7,6 @@ linear in the text, and with special tokens that a user typed ("[SEP]") read as 
 
 from __future__ import annotations
 
-import re
 import warnings
 from dataclasses import dataclass
 from enum import IntEnum
@@ -26,7 +25,8 @@ DEFAULT_STRIDE = 128
 # What a reading of one character costs at most, with one token a character and 30 tokens to an answer: 30 spans of 36
 # bytes, and the tokens. Plain English takes a sixth of it.
 BYTES_PER_CHARACTER = 1400
-_BLANK = re.compile(r"\s")
+# All white space of Unicode lies below; what lies behind the end of this table is looked up in its last place.
+_IS_BLANK = np.array([chr(code).isspace() for code in range(0x3002)])
 
 
 class Role(IntEnum):
@@ -280,7 +280,7 @@ def lay_out(
         question=question,
         context=context,
         model_inputs=inputs,
-        tokens=_token_strings(tokenizer, ids),
+        tokens=tokenizer.token_strings(ids),
         role=role,
         offsets=offsets,
         context_index=index,
@@ -290,13 +290,6 @@ def lay_out(
             for name in inputs
         },
     )
-
-
-def _token_strings(tokenizer: PairTokenizer, ids: NDArray[np.int64]) -> NDArray[np.object_]:
-    """One string object for each distinct id, however often it occurs."""
-    distinct, inverse = np.unique(ids, return_inverse=True)
-    strings = np.array(tokenizer.token_strings(distinct), dtype=object)
-    return strings[inverse].reshape(ids.shape)
 
 
 def context_runs(windows: Windows) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
@@ -320,8 +313,8 @@ def trimmed_edges(windows: Windows, low: int, N: int) -> tuple[NDArray[np.int64]
     if not N:
         return offsets[:, 0], offsets[:, 1]
     left, right = int(offsets[:, 0].min()), int(offsets[:, 1].max())
-    blanks = [m.start() - left for m in _BLANK.finditer(windows.context, left, right)]
-    solid = np.delete(np.arange(left, right), np.array(blanks, np.int64))
+    codes = np.frombuffer(windows.context[left:right].encode("utf-32-le"), np.uint32)
+    solid = left + np.flatnonzero(~_IS_BLANK[np.minimum(codes, len(_IS_BLANK) - 1)])
     # The first character not blank from here on, and one past the last before here.
     begin = np.append(solid, right)[np.searchsorted(solid, offsets[:, 0])]
     finish = np.append(left, solid + 1)[np.searchsorted(solid, offsets[:, 1])]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import subprocess
 import sys
 
@@ -33,15 +34,18 @@ def test_the_main_job_answers_its_sample_question_and_writes_a_page(run, tmp_pat
     assert "the keeper, " in page
 
 
-def test_it_runs_as_a_module_without_noise_on_the_error_stream(tmp_path):
+def test_it_runs_as_a_module_without_noise_whatever_the_terminal_can_show(tmp_path):
     done = subprocess.run(
         [sys.executable, "-m", "qalens", "--out", str(tmp_path / "page.html")],
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
         capture_output=True,
         text=True,
         check=True,
     )
     assert "John Harper" in done.stdout
     assert done.stderr == ""
+    assert "null score" in done.stdout
+    assert done.stdout.isascii()
 
 
 def test_json_is_the_reading_in_numbers(run):
@@ -63,6 +67,29 @@ def test_the_text_may_come_from_the_command_a_file_or_standard_input(run, tmp_pa
     for context in (text, str(file), "-"):
         _, out, _ = run("--question", "Who painted the boat?", "--context", context, "--json")
         assert json.loads(out)["context"] == text
+
+
+def test_the_text_of_a_file_stays_as_it_is(run, tmp_path):
+    text = "Mara Quill\r\npainted the boat green.\r"
+    file = tmp_path / "boat.txt"
+    file.write_bytes(text.encode())
+    _, out, _ = run("--question", "Who painted the boat?", "--context", str(file), "--json")
+    assert json.loads(out)["context"] == text
+
+
+def test_a_file_of_another_encoding_is_named(run, tmp_path):
+    file = tmp_path / "bateau.txt"
+    file.write_bytes("Mara a peint le bateau en été.".encode("latin-1"))
+    status, out, err = run("--context", str(file))
+    assert (status, out) == (2, "")
+    assert err == f"qalens: {file} is no UTF-8 text: byte 26 cannot be read. Save it as UTF-8 first.\n"
+
+
+def test_a_page_that_cannot_be_written_is_named(run, tmp_path):
+    (tmp_path / "page.html").mkdir()
+    status, out, err = run("--question", "Who?", "--context", "Mara Quill painted the boat green.")
+    assert (status, out) == (2, "")
+    assert str(tmp_path / "page.html") in err
 
 
 def test_a_low_threshold_turns_the_answer_into_none(run):

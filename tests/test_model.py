@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -521,23 +518,3 @@ def test_the_bundled_checkpoint_needs_no_name():
     assert qa.name == "minilm-squad2 (bundled)"
     assert tokenizer.is_fast
     assert Reader(qa, tokenizer).read("Who kept the lamp?", SENTENCES[0]).answer.text == "Ada Marlow"
-
-
-def test_an_unknown_hub_name_offline_says_what_works(tmp_path):
-    program = "import qalens\ntry: qalens.load('ada/lamp')\nexcept qalens.ModelError as error: print(error)"
-    settings = {"HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path)}
-    done = subprocess.run(
-        [sys.executable, "-c", program],
-        env=os.environ | settings,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=True,
-    )
-    assert "ada/lamp is not in the local cache and the model hub cannot be reached." in done.stdout
-    for way in (
-        "qalens.load() with the bundled checkpoint",
-        "qalens.load(folder)",
-        "hub names that were loaded",
-    ):
-        assert way in done.stdout

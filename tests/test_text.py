@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -207,8 +208,6 @@ def test_a_file_that_is_no_utf_8_is_refused(tmp_path):
         ({"paragraphs": [{"context": CONTEXT, "qas": [entry(1, answers=[{"text": "Ada"}])]}]}, "KeyError: 'answer_start'"),
         ({"paragraphs": [{"context": CONTEXT, "qas": [entry(1, answers=[{"answer_start": 0}])]}]}, "KeyError: 'text'"),
         ({"paragraphs": [{"context": CONTEXT, "qas": [entry(1, answers=None)]}]}, "TypeError"),
-        ({"paragraphs": [{"context": CONTEXT, "qas": [entry(1, answers=[answer("Ada", None)])]}]}, "TypeError"),
-        ({"paragraphs": [{"context": CONTEXT, "qas": [entry(1, answers=[answer("Ada", -1)])]}]}, "InputError: A span"),
     ],
 )  # fmt: skip
 def test_a_fault_within_a_file_is_named_with_its_article(tmp_path, article, why):
@@ -219,6 +218,29 @@ def test_a_fault_within_a_file_is_named_with_its_article(tmp_path, article, why)
     examples = read_squad(path)
     assert next(examples).id == "q0"
     with pytest.raises(InputError, match=message):
+        list(examples)
+
+
+@pytest.mark.parametrize(
+    ("text", "start", "why"),
+    [
+        ("Ada", -1, "The gold answer 'Ada' lies outside of the text: it starts at -1 and the text has 45 characters."),
+        ("Ada", 43, "The gold answer 'Ada' lies outside of the text: it starts at 43"),
+        ("ada", 0, "The gold answer 'ada' does not stand at character 0 of the text, which has 'Ada' there."),
+        ("Ada", 42, "The gold answer 'Ada' does not stand at character 42 of the text, which has 'da.' there."),
+        ("Ada", None, "An answer starts at a whole number of characters, but got None."),
+        ("Ada", 0.5, "An answer starts at a whole number of characters, but got 0.5."),
+        ("Ada", True, "An answer starts at a whole number of characters, but got True."),
+        (7, 0, "A gold answer has to be a str, but is of type int: 7."),
+    ],
+)  # fmt: skip
+def test_an_answer_that_does_not_stand_where_the_file_says_is_named_with_its_question(
+    tmp_path, text, start, why
+):
+    path = written(tmp_path, squad(entry(0), entry(1, answers=[answer("Ada", 41), answer(text, start)])))
+    examples = read_squad(path)
+    assert next(examples).id == "q0"
+    with pytest.raises(InputError, match=rf"set\.json, article 0, question 'q1': {re.escape(why)}"):
         list(examples)
 
 

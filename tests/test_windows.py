@@ -15,7 +15,15 @@ from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
 from qalens.errors import InputError
 from qalens.testing import toy_tokenizer
-from qalens.windows import BYTES_PER_CHARACTER, PairTokenizer, Role, Windows, check_geometry, make_windows
+from qalens.windows import (
+    _IS_BLANK,
+    BYTES_PER_CHARACTER,
+    PairTokenizer,
+    Role,
+    Windows,
+    check_geometry,
+    make_windows,
+)
 
 PAIRS = {name: PairTokenizer(make()) for name, make in TOKENIZERS.items()}
 TOY = PairTokenizer(toy_tokenizer())
@@ -386,3 +394,20 @@ def test_windows_show_their_size_and_no_text():
     windows = make_windows(TOY, "Who?", "Ada kept the lamp.")
     assert repr(windows) == "Windows(1 × 10 tokens, 18 characters)"
     assert len(windows) == 1
+
+
+def test_white_space_is_what_python_takes_for_it():
+    blanks = [code for code in range(0x110000) if chr(code).isspace()]
+    assert np.flatnonzero(_IS_BLANK).tolist() == blanks
+
+
+def test_the_last_texts_are_remembered_and_long_ones_are_not():
+    tokenizer = PairTokenizer(toy_tokenizer())
+    first, long = tokenizer.encode("Ada kept the lamp."), "lamp " * 5000
+    assert tokenizer.encode("Ada kept the lamp.") is first
+    assert tokenizer.encode(long) is not tokenizer.encode(long)
+    for k in range(9):
+        tokenizer.encode(f"lamp {k}")
+    again = tokenizer.encode("Ada kept the lamp.")
+    assert again is not first
+    assert again.ids == first.ids

@@ -13,9 +13,13 @@ from typing import Any
 from qalens.documents import DocumentsReading
 from qalens.errors import InputError
 from qalens.evaluation.pieces import load_pieces, pieces_of
+<<<<<<< HEAD
 from qalens.evaluation.rows import Readable
 from qalens.reading import Reading
 from qalens.text import CharSpan, Example, check_text
+=======
+from qalens.text import CharSpan, Example, check_text, gold_span, whole_place
+>>>>>>> issue5
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +178,7 @@ def _gold(row: Mapping[str, Any]) -> tuple[CharSpan, ...] | None:
     answers = row.get("answers")
     if answers is None:
         return None
-    found = (_answer(text, start, row["context"]) for text, start in _answers(answers))
+    found = (gold_span(text, start, row["context"]) for text, start in _answers(answers))
     return tuple(span for span in found if span is not None)
 
 
@@ -184,7 +188,7 @@ def _span(given: Any) -> CharSpan:
     ends = _listed(given, "span of a gold answer")
     if len(ends) != 2:
         raise InputError(f"A span has a start and an end, but got {given!r:.80}.")
-    return CharSpan(_whole(ends[0]), _whole(ends[1]))
+    return CharSpan(whole_place(ends[0]), whole_place(ends[1]))
 
 
 def _answers(answers: Any) -> list[tuple[Any, Any]]:
@@ -203,28 +207,6 @@ def _answers(answers: Any) -> list[tuple[Any, Any]]:
     return pairs
 
 
-def _answer(text: Any, start: Any, context: str) -> CharSpan | None:
-    """The span of one gold answer; None for an empty one, which some files write for no answer."""
-    if not isinstance(text, str):
-        raise InputError(
-            f"A gold answer has to be a str, but is of type {type(text).__name__}: {text!r:.80}."
-        )
-    if not text:
-        return None
-    at = _whole(start)
-    if at < 0 or at + len(text) > len(context):
-        raise InputError(
-            f"The gold answer {text!r:.80} lies outside of the text: it starts at {at} and the text has "
-            f"{len(context)} characters."
-        )
-    if not context.startswith(text, at):
-        raise InputError(
-            f"The gold answer {text!r:.80} does not stand at character {at} of the text, which has "
-            f"{context[at : at + len(text)]!r:.80} there."
-        )
-    return CharSpan(at, at + len(text))
-
-
 def _listed(given: Any, what: str) -> list[Any]:
     """A list, tuple or array as a list."""
     if isinstance(given, list | tuple):
@@ -233,13 +215,6 @@ def _listed(given: Any, what: str) -> list[Any]:
     if isinstance(values, list):
         return values
     raise InputError(f"Expected a list for {what}, but got {type(given).__name__}: {given!r:.80}.")
-
-
-def _whole(given: Any) -> int:
-    is_whole = isinstance(given, numbers.Integral) and not isinstance(given, bool)
-    if is_whole or (isinstance(given, float) and given.is_integer()):
-        return int(given)
-    raise InputError(f"An answer starts at a whole number of characters, but got {given!r:.80}.")
 
 
 def _rows_of_squad(source: Mapping[Any, Any]) -> Iterator[Any]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from hashlib import blake2b
 from typing import Any, Literal, get_args
 
@@ -18,8 +18,12 @@ from numpy.typing import NDArray
 
 from qalens.documents import DocumentsReading
 from qalens.errors import InputError
+<<<<<<< HEAD
 from qalens.evaluation.answers import best_exact, best_f1
 from qalens.joined import JoinedReading
+=======
+from qalens.evaluation.answers import best_match
+>>>>>>> issue5
 from qalens.reading import FailedReading, Reading
 from qalens.spans import Answer
 from qalens.text import CharSpan, Example
@@ -138,7 +142,7 @@ class ExampleRow:
         >>> ExampleRow.from_dict(row.to_dict()) == row
         True
         """
-        return {name: _plain(value) for name, value in asdict(self).items()}
+        return {one.name: _plain(getattr(self, one.name)) for one in fields(self)}
 
     @classmethod
     def from_dict(cls, given: Mapping[str, Any]) -> ExampleRow:
@@ -177,6 +181,8 @@ def example_row(
     context = _text(example, "context")
     shortest = min((len(text.split()) for text in known), default=None) if known else None
     question = _text(example, "question")
+    exact, overlap = _judged(known, answer)
+    best_exact, best_f1 = (exact, overlap) if best == answer else _judged(known, best)
     return ExampleRow(
         id=example.id if isinstance(example, Example) and isinstance(example.id, str) else None,
         question=question,
@@ -187,11 +193,11 @@ def example_row(
         question_word=question_word(question),
         text_length=len(context),
         answer_length=shortest,
-        exact=_judged(best_exact, known, answer),
-        f1=_judged(best_f1, known, answer),
-        best_exact=_judged(best_exact, known, best),
-        best_f1=_judged(best_f1, known, best),
-        outcome=None if error is not None else _outcome(golds, answer),
+        exact=exact,
+        f1=overlap,
+        best_exact=best_exact,
+        best_f1=best_f1,
+        outcome=None if error is not None else _outcome(golds, answer, exact),
         error=error,
         **said,
     )
@@ -239,12 +245,8 @@ def redecided(row: ExampleRow, threshold: float) -> ExampleRow:
     # A row that was left unscored stays so.
     if row.exact is None:
         return kept
-    return replace(
-        kept,
-        exact=_judged(best_exact, known, answer),
-        f1=_judged(best_f1, known, answer),
-        outcome=_outcome(row.golds, answer),
-    )
+    exact, overlap = _judged(known, answer)
+    return replace(kept, exact=exact, f1=overlap, outcome=_outcome(row.golds, answer, exact))
 
 
 def question_word(question: str) -> str:
@@ -302,20 +304,30 @@ def _best_span(reading: Reading) -> dict[str, Any]:
     near = (spans.start < best.span.end) & (spans.end > best.span.start)
     # Where every span is masked, none is worse than another.
     behind = np.zeros(len(spans)) if best.score == -math.inf else spans.score - best.score
+    mass, near_mass = _masses(behind, np.flatnonzero(near))
+    plain = TEMPERATURES.index(1.0)
     return {
         "score": best.score,
         "probability": best.probability,
-        "given_answer": 1.0 / float(np.exp(behind).sum()),
-        "cluster_probability": min(1.0, best.probability * float(np.exp(behind[near]).sum())),
+        "given_answer": 1.0 / mass[plain],
+        "cluster_probability": min(1.0, best.probability * near_mass[plain]),
         "product": _product(reading, best.window, best.tokens),
-        "masses": _log_masses(behind),
-        "cluster_masses": _log_masses(behind[near]),
+        "masses": tuple(round(math.log(one), 6) for one in mass),
+        "cluster_masses": tuple(round(math.log(one), 6) for one in near_mass),
     }
 
 
-def _log_masses(behind: NDArray[np.float64]) -> tuple[float, ...]:
-    """log Σ exp(x / T) for each temperature, in six digits; x are scores less the best, so that nothing overflows."""
-    return tuple(round(float(np.log(np.exp(behind / t).sum())), 6) for t in TEMPERATURES)
+def _masses(behind: NDArray[np.float64], near: NDArray[np.int64]) -> tuple[list[float], list[float]]:
+    """Σ exp(x / T) for each temperature, over all spans and over those `near`; x are scores less the best."""
+    sums = [(0.0, 0.0)] * len(TEMPERATURES)
+    for last in (len(TEMPERATURES) - 1, len(TEMPERATURES) - 2):
+        power = np.exp(behind / TEMPERATURES[last])
+        for k in range(last, -1, -2):
+            sums[k] = float(power.sum()), float(power[near].sum())
+            # Two places on T is half as large, and the power the square of this one: cheaper than taking it anew.
+            power *= power
+    whole, part = zip(*sums, strict=True)
+    return list(whole), list(part)
 
 
 def _null_product(reading: Reading) -> float:
@@ -374,18 +386,21 @@ def _piece(answer: Answer | None) -> TextSpan | None:
     return None if answer is None else TextSpan(answer.text, answer.span.start, answer.span.end)
 
 
-def _judged(measure: Any, known: list[str] | None, said: TextSpan | None) -> float | None:
-    return None if known is None else float(measure(known, "" if said is None else said.text))
+def _judged(known: list[str] | None, said: TextSpan | None) -> tuple[float, float] | tuple[None, None]:
+    """Exact match and F1, None where no gold answer is known."""
+    return (None, None) if known is None else best_match(known, "" if said is None else said.text)
 
 
-def _outcome(golds: tuple[TextSpan, ...] | None, answer: TextSpan | None) -> Outcome | None:
+def _outcome(
+    golds: tuple[TextSpan, ...] | None, answer: TextSpan | None, exact: float | None
+) -> Outcome | None:
     if golds is None:
         return None
     if answer is None:
         return "false no-answer" if golds else "right no-answer"
     if not golds:
         return "false answer"
-    if best_exact([gold.text for gold in golds], answer.text):
+    if exact:
         return "right span"
     touching = any(gold.start < answer.end and answer.start < gold.end for gold in golds)
     return "wrong edges" if touching else "wrong span"
@@ -394,6 +409,8 @@ def _outcome(golds: tuple[TextSpan, ...] | None, answer: TextSpan | None) -> Out
 def _plain(value: Any) -> Any:
     if isinstance(value, tuple):
         return [_plain(one) for one in value]
+    if isinstance(value, TextSpan):
+        return {"text": value.text, "start": value.start, "end": value.end}
     return repr(value) if isinstance(value, float) and math.isinf(value) else value
 
 

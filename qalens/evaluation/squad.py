@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qalens.errors import InputError
-from qalens.evaluation.answers import accepted, best_exact, best_f1, exact_match, f1
+from qalens.evaluation.answers import accepted, best_match, exact_match, f1
 from qalens.evaluation.rows import ExampleRow, Readable, row_of
 from qalens.text import Example
 
@@ -155,12 +155,9 @@ def score_predictions(
             f"None of the {len(golds):,} questions has a prediction; the ids of the {len(predictions):,} predictions "
             "are others."
         )
-    raw = _Table(
-        np.array([bool(golds[id]) for id in ids]),
-        np.array([bool(predictions[id]) for id in ids]),
-        np.array([best_exact(golds[id], predictions[id]) for id in ids], float),
-        np.array([best_f1(golds[id], predictions[id]) for id in ids], float),
-    )
+    exact, overlap = np.array([best_match(golds[id], predictions[id]) for id in ids]).T
+    answerable, answered = (np.array([bool(texts[id]) for id in ids]) for texts in (golds, predictions))
+    raw = _Table(answerable, answered, exact, overlap)
     if odds is None:
         return _scores(raw)
     _check_odds(ids, odds)

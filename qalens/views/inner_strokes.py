@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from qalens.views.lettering import lettering, one_direction, shorten, visible
 from qalens.views.markup import logit
 from qalens.views.ribbon import Flow
-from qalens.views.strokes import BLUE, GREY, INK, ORANGE, quiet, title_columns
+from qalens.views.strokes import BLUE, GREY, INK, ORANGE, quiet, title_columns, word_beside
 from qalens.views.wording import digits_for, signed
 
 if TYPE_CHECKING:
@@ -76,13 +76,13 @@ def layer_bars(ax: Axes, trace: LayerTrace) -> None:
 def layer_words(ax: Axes, trace: LayerTrace) -> None:
     """Beside each bar the margin and the best span there, and where answer and answerability settle."""
     at = layer_places(trace)
-    _beside(ax, at[0] - 0.85, 40, "margin", GREY, "right")
-    _beside(ax, at[0] - 0.85, 48, "best span (in brackets: rejected)", GREY, "left")
+    word_beside(ax, at[0] - 0.85, 40, "margin", GREY, "right")
+    word_beside(ax, at[0] - 0.85, 48, "best span (in brackets: rejected)", GREY, "left")
     for place, decision in zip(at, trace.decisions, strict=True):
-        _beside(ax, place, 40, logit(decision.margin), INK, "right")
+        word_beside(ax, place, 40, logit(decision.margin), INK, "right")
         words = "none" if decision.best is None else f"“{shorten(visible(decision.best.text), 22)}”"
         taken = decision.answer is not None
-        _beside(
+        word_beside(
             ax, place, 48, one_direction(words if taken else f"({words})"), INK if taken else GREY, "left"
         )
     settled: dict[int, list[str]] = {}
@@ -113,22 +113,6 @@ def lens_title(ax: Axes, trace: LayerTrace) -> str:
     named = "" if best is None else f"“{shorten(visible(best.text), room - 24)}”"
     said = named if answer is not None else f"no answer; best span {named}" if named else "no answer"
     return f"{one_direction(shorten(visible(trace.reading.question), room))}\n{one_direction(said)}"
-
-
-def _beside(ax: Axes, y: float, points: float, text: str, colour: str, aligned: str) -> None:
-    ax.annotate(
-        text,
-        (1, y),
-        xycoords=ax.get_yaxis_transform(),
-        xytext=(points, 0),
-        textcoords="offset points",
-        ha=aligned,
-        va="center",
-        size="small",
-        color=colour,
-        annotation_clip=False,
-        **lettering(),
-    )
 
 
 # --- heads --------------------------------------------------------------------------------------------------------------

@@ -175,19 +175,25 @@ def window_bar(ax: Axes, place: int, row: WindowRow, reading: Reading) -> None:
 
 def write_beside(ax: Axes, y: float, words: tuple[str, str, str], colour: str) -> None:
     """Two columns of numbers and one of words, right of the axes."""
-    for text, x, aligned in zip(words, (44, 84, 92), ("right", "right", "left"), strict=True):
-        ax.annotate(
-            text,
-            (1, y),
-            xycoords=ax.get_yaxis_transform(),
-            xytext=(x, 0),
-            textcoords="offset points",
-            ha=aligned,
-            va="center",
-            size="small",
-            color=colour,
-            annotation_clip=False,
-        )
+    for text, points, aligned in zip(words, (44, 84, 92), ("right", "right", "left"), strict=True):
+        word_beside(ax, y, points, text, colour, aligned)
+
+
+def word_beside(ax: Axes, y: float, points: float, text: str, colour: str, aligned: str) -> None:
+    """A word so many points right of the axes, at a height of the data."""
+    ax.annotate(
+        text,
+        (1, y),
+        xycoords=ax.get_yaxis_transform(),
+        xytext=(points, 0),
+        textcoords="offset points",
+        ha=aligned,
+        va="center",
+        size="small",
+        color=colour,
+        annotation_clip=False,
+        **lettering(),
+    )
 
 
 def frame_tokens(ax: Axes, stretch: Stretch) -> None:

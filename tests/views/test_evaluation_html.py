@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from planted_rows import random_rows, row
-from test_html import ATTRIBUTES, HOSTILE, TAGS, Page
+from test_html import ATTRIBUTES, HOSTILE, TAGS, Page, lone_selectors
 
 from qalens.evaluation.calibration import calibration
 from qalens.evaluation.comparison import compare_rows
@@ -68,20 +68,7 @@ def test_a_view_is_one_figure_with_its_styles_and_no_ids(view):
 
 
 def test_all_styles_of_evaluations_stand_under_one_class_and_ask_for_nothing():
-    css = VIEWS["report"]("Ada").partition("<style>")[2].partition("</style>")[0]
-    bare = re.sub(r"/\*.*?\*/", "", css, flags=re.S)
-    depth, selector, selectors = 0, "", []
-    for character in bare:
-        if character == "{":
-            selectors += [selector] if depth == 0 else []
-            depth, selector = depth + 1, ""
-        elif character == "}":
-            depth, selector = depth - 1, ""
-        else:
-            selector += character
-    assert depth == 0
-    assert all(".qalens" in part for s in selectors for part in s.split(","))
-    assert not re.search(r"url\(|@import|@font-face", bare)
+    assert lone_selectors(VIEWS["report"]("Ada"))
 
 
 def text_of(markup):

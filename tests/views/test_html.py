@@ -478,8 +478,9 @@ def test_a_mean_null_score_comes_from_no_single_window():
 # Styles
 
 
-def test_all_styles_stand_under_one_class_and_ask_for_nothing():
-    css = reading_html(reading_of("Ada kept it.")).partition("<style>")[2].partition("</style>")[0]
+def lone_selectors(markup):
+    """The selectors of a view's styles, after a look that each keeps to the view and asks for nothing from outside."""
+    css = markup.partition("<style>")[2].partition("</style>")[0]
     bare = re.sub(r"/\*.*?\*/", "", css, flags=re.S)
     depth, selector, selectors = 0, "", []
     for character in bare:
@@ -493,6 +494,11 @@ def test_all_styles_stand_under_one_class_and_ask_for_nothing():
     assert depth == 0
     assert all(".qalens" in part for s in selectors for part in s.split(","))
     assert not re.search(r"url\(|@import|@font-face", bare)
+    return selectors
+
+
+def test_all_styles_stand_under_one_class_and_ask_for_nothing():
+    assert lone_selectors(reading_html(reading_of("Ada kept it.")))
 
 
 def test_light_and_dark_follow_the_browser_and_the_notebook():
