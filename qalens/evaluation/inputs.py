@@ -13,13 +13,9 @@ from typing import Any
 from qalens.documents import DocumentsReading
 from qalens.errors import InputError
 from qalens.evaluation.pieces import load_pieces, pieces_of
-<<<<<<< HEAD
 from qalens.evaluation.rows import Readable
 from qalens.reading import Reading
-from qalens.text import CharSpan, Example, check_text
-=======
 from qalens.text import CharSpan, Example, check_text, gold_span, whole_place
->>>>>>> issue5
 
 
 @dataclass(frozen=True, slots=True)

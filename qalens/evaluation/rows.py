@@ -18,12 +18,8 @@ from numpy.typing import NDArray
 
 from qalens.documents import DocumentsReading
 from qalens.errors import InputError
-<<<<<<< HEAD
-from qalens.evaluation.answers import best_exact, best_f1
-from qalens.joined import JoinedReading
-=======
 from qalens.evaluation.answers import best_match
->>>>>>> issue5
+from qalens.joined import JoinedReading
 from qalens.reading import FailedReading, Reading
 from qalens.spans import Answer
 from qalens.text import CharSpan, Example
