@@ -83,7 +83,8 @@ def loading_error(
             "qalens.load() with the bundled checkpoint, qalens.load(folder) with a checkpoint on disk, and hub names "
             f"that were loaded before on this machine. ({unreachable or f'{type(error).__name__}: {reason:.200}'})"
         )
-    return ModelError(f"{shown} cannot be loaded: {type(error).__name__}: {reason:.400}")
+    asked = "" if unreachable is None else f" The model hub could not be asked ({unreachable})."
+    return ModelError(f"{shown} cannot be loaded: {type(error).__name__}: {reason:.400}{asked}")
 
 
 def _is_unreachable(error: BaseException | None) -> bool:
