@@ -229,7 +229,7 @@ BAD_OPTIONS = {
     "max_seq_len": 4,
     "max_question_len": 0,
     "align_to_words": "yes",
-    "scores": "product",
+    "scores": "sum",
     "batch_size": 0,
     "topk": 0,
 }
