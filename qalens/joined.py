@@ -148,9 +148,7 @@ def _parts(readings: Sequence[Reading | FailedReading], begins: Sequence[int]) -
     return parts
 
 
-def _stacked(
-    parts: Sequence[_Part], values: Callable[[_Part], NDArray], width: int, padding: Any
-) -> NDArray:
+def _stacked(parts: Sequence[_Part], values: Callable[[_Part], NDArray], width: int, padding: Any) -> NDArray:
     """The rows of the kept windows of all readings, padded on the right to one width."""
     rows = []
     for part in parts:
