@@ -141,7 +141,7 @@ def _parts(readings: Sequence[Reading | FailedReading], begins: Sequence[int]) -
     empty = not any(one.windows.answerable.any() for one, _ in made)
     parts, tokens, windows = [], 0, 0
     for one, start in made:
-        kept = one.windows.answerable.any(1) | empty
+        kept = np.logical_or(one.windows.answerable.any(axis=1), empty)
         parts.append(_Part(one, kept, start, tokens, windows))
         tokens += int(one.windows.context_index.max(initial=-1)) + 1
         windows += int(kept.sum())

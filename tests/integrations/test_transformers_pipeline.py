@@ -41,10 +41,10 @@ def known():
 
 
 def same(ours, expected):
-    """The same answers; batches of another size move a score in its eighth digit."""
+    """The same answers; batches of another size move a score in its last digits."""
     assert len(ours) == len(expected)
     for one, other in zip(ours, expected, strict=True):
-        assert one == {**other, "score": pytest.approx(other["score"], rel=1e-6)}
+        assert one == {**other, "score": pytest.approx(other["score"], rel=1e-5)}
 
 
 # --- the name ---------------------------------------------------------------------------------------------------------
@@ -229,7 +229,7 @@ BAD_OPTIONS = {
     "max_seq_len": 4,
     "max_question_len": 0,
     "align_to_words": "yes",
-    "scores": "product",
+    "scores": "sum",
     "batch_size": 0,
     "topk": 0,
 }
