@@ -161,7 +161,7 @@ function marginKey(state) {
 }
 
 function key(name, text) {
-  return [h("i", { class: name }), " ", text];
+  return h("span", { class: "ql-na-key" }, h("i", { class: name }), " ", text);
 }
 
 /** The number of the reading whose margin is nearest to a place on the line. */
