@@ -138,7 +138,7 @@ function thresholdLine(state) {
   const zero = ui.button("0", () => ui.set("threshold", 0), { small: true, name: "Set the threshold to 0" });
   return {
     heading: h("div", { class: "ql-h" }, h("strong", {}, "Threshold"),
-      curved ? ["questions with a margin up to it are answered; ", key("ql-swatch", "F1"), ", dashed: exact match"] : "move it: the decision follows",
+      h("span", {}, curved ? ["questions with a margin up to it are answered; ", key("ql-swatch", "F1"), ", dashed: exact match"] : "move it: the decision follows"),
       h("span", { class: "ql-push ql-bar" }, best, zero)),
     el: h("div", {}, canvas.el, h("div", { class: "ql-na-line" }, slider.el), many && marginKey(state), words),
     show() {
@@ -161,7 +161,7 @@ function marginKey(state) {
 }
 
 function key(name, text) {
-  return [h("i", { class: name }), " ", text];
+  return h("span", { class: "ql-na-key" }, h("i", { class: name }), " ", text);
 }
 
 /** The number of the reading whose margin is nearest to a place on the line. */
