@@ -26,7 +26,7 @@ class Table(NamedTuple):
 def table_html(table: Table) -> Html:
     """A table that needs no style; each cell has its own writing direction.
 
-    >>> table_html(Table(["span", "P"], [["<i>Ada</i>", "0.9"]]))[-89:]
+    >>> table_html(Table(["span", "P"], [["<i>Ada</i>", "0.9"]]))[-90:]
     '<tr><td dir="auto">&lt;i&gt;Ada&lt;/i&gt;</td><td dir="auto">0.9</td></tr></tbody></table>'
     """
     head = element("tr", *(element("th", name, scope="col") for name in table.columns))
@@ -42,7 +42,7 @@ def spans_table(view: Mapping[str, Any]) -> Table:
     >>> from qalens.testing import planted_reading
     >>> from qalens.widgets.span_explorer import span_view
     >>> spans_table(span_view(planted_reading("Who kept it?", "Ada kept it.", answer="Ada"))).rows[0]
-    ['Ada', '>0.999', '1', '24.00']
+    ['Ada', '>0.999', '>0.999', '24.00']
     """
     best = [group["best"] for group in view["groups"]]
     rows = [[a["text"], probability(a["p"]), probability(a["given"]), _logit(a["score"])] for a in best]
