@@ -30,8 +30,8 @@ def hub_of(folder: Path) -> type[BaseHTTPRequestHandler]:
     class Hub(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             file = folder / Path(self.path).name
-            known = self.path.startswith("/ada/lamp/resolve/")
-            found = known and file.is_file()
+            known = self.path.startswith(("/ada/lamp/", "/api/models/ada/lamp/"))
+            found = known and "/resolve/" in self.path and file.is_file()
             content = file.read_bytes() if found else b""
             self.send_response(200 if found else 404)
             self.send_header("Content-Length", str(len(content)))

@@ -1,9 +1,8 @@
 """Fine-tune a six-layer MiniLM for extractive question answering with no-answer.
 
-Four phases on CPU, and the average of what they give. The first is wide: answerable questions of several domains,
-unanswerable ones made from them by rule, and the real questions of SQuAD 2.0, on texts cropped to whole sentences. The
-second and third are close to SQuAD 2.0: whole paragraphs, its real questions twice, and some of the others. One more
-goes on from the first without the real ones. At the end the null score is raised to where threshold 0 is the best.
+On CPU, in phases. The first is wide: answerable questions of several domains and unanswerable ones made from them by rule,
+on texts cropped to whole sentences. The others go on from it with the real questions of SQuAD 2.0 alone, on whole paragraphs,
+and their weights are averaged. At the end the null score is moved to where threshold 0 is the best.
 
     python recipes/minilm_squad2/train.py --answerable FILE [FILE ...] --squad2 FILE --out DIR
 """
@@ -68,8 +67,6 @@ def word_neighbours() -> WordNeighbours:
 
 def by_rule(questions: list[Question], counts: dict[str, int], rng: random.Random) -> list[Question]:
     """As many unanswerable questions of each rule as asked for, from shuffled answerable ones."""
-    if not counts:
-        return []
     paragraphs, names, neighbours = Paragraphs(questions), names_by_group(questions), word_neighbours()
     rules = {
         "paragraph": lambda q: from_other_paragraph(q, paragraphs, rng),
@@ -118,10 +115,10 @@ def crop(question: Question, words: int, rng: random.Random) -> Question:
 class Encoded:
     """One example as token ids, segment ids and the target distribution over (start, end) tokens."""
 
-    __slots__ = ("ends", "ids", "made", "segments", "starts")
+    __slots__ = ("ends", "ids", "segments", "starts")
 
-    def __init__(self, encoding, golds, made: bool):
-        self.ids, self.segments, self.made = encoding.ids, encoding.type_ids, made
+    def __init__(self, encoding, golds):
+        self.ids, self.segments = encoding.ids, encoding.type_ids
         self.starts, self.ends = [], []
         first, offsets = self.segments.index(1), encoding.offsets
         for start, text in golds:
@@ -141,7 +138,7 @@ def encode(tokenizer: Tokenizer, questions: list[Question], max_length: int) -> 
     encodings = tokenizer.encode_batch([(q.question, q.context) for q in questions])
     out = []
     for q, encoding in zip(questions, encodings, strict=True):
-        example = Encoded(encoding, q.golds, q.made)
+        example = Encoded(encoding, q.golds)
         if not q.golds:
             example.starts, example.ends = [0], [0]
         if example.starts:
@@ -222,37 +219,17 @@ def log_probabilities(model, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
     return logits.masked_fill(inputs["attention_mask"] == 0, -math.inf).log_softmax(-1)
 
 
-def loss_of(model, batch: list[Encoded], teachers: list[BertForQuestionAnswering]) -> torch.Tensor:
-    """Cross-entropy of start and end; several annotators share the target evenly.
-
-    With teachers, half of the target is the mean of what they say; all of it for a question made by rule, since some of
-    those are answerable after all.
-    """
-    inputs = collate(batch)
-    said = log_probabilities(model, inputs)
-    losses = torch.stack(
-        [-said[0, k, e.starts].mean() - said[1, k, e.ends].mean() for k, e in enumerate(batch)]
-    )
-    if teachers:
-        with torch.no_grad():
-            taught = torch.stack([log_probabilities(t, inputs).exp() for t in teachers]).mean(0)
-        soft = -(taught * said.masked_fill(inputs["attention_mask"] == 0, 0)).sum((0, 2))
-        hard = torch.tensor([0.0 if e.made else 0.5 for e in batch])
-        losses = hard * losses + (1 - hard) * soft
-    return losses.mean() / 2
+def loss_of(model, batch: list[Encoded]) -> torch.Tensor:
+    """Cross-entropy of start and end; several annotators share the target evenly."""
+    said = log_probabilities(model, collate(batch))
+    losses = [-said[0, k, e.starts].mean() - said[1, k, e.ends].mean() for k, e in enumerate(batch)]
+    return torch.stack(losses).mean() / 2
 
 
 class Trainer:
     """AdamW on the float32 weights of a model whose forward and backward passes run in bfloat16."""
 
-    def __init__(
-        self,
-        model: BertForQuestionAnswering,
-        rate: float,
-        steps: int,
-        teachers: list[BertForQuestionAnswering],
-    ):
-        self.teachers = [teacher.bfloat16().eval() for teacher in teachers]
+    def __init__(self, model: BertForQuestionAnswering, rate: float, steps: int):
         self.masters = [p.detach().clone().requires_grad_(True) for p in model.parameters()]
         self.model = model.bfloat16()
         self.weights = list(model.parameters())
@@ -269,7 +246,7 @@ class Trainer:
         )
 
     def step(self, batch: list[Encoded]) -> float:
-        loss = loss_of(self.model, batch, self.teachers)
+        loss = loss_of(self.model, batch)
         loss.backward()
         for master, weight in zip(self.masters, self.weights, strict=True):
             master.grad = None if weight.grad is None else weight.grad.float()
@@ -287,7 +264,7 @@ class Trainer:
         return dict(zip(names, [m.detach().clone() for m in self.masters], strict=True))
 
 
-def run_phase(name, model, epochs, rate, rng, teachers=(), size=32):
+def run_phase(name, model, epochs, rate, rng, size=32):
     """Train through the batches of all epochs and return the weights."""
     plan = [b for examples in epochs for b in batches(examples, size, rng)]
     log.info(
@@ -296,7 +273,7 @@ def run_phase(name, model, epochs, rate, rng, teachers=(), size=32):
         len(plan),
         sum(len(e.ids) for examples in epochs for e in examples),
     )
-    trainer = Trainer(model, rate, len(plan), teachers)
+    trainer = Trainer(model, rate, len(plan))
     began, running = time.time(), None
     for k, batch in enumerate(plan):
         loss = trainer.step(batch)
@@ -314,55 +291,28 @@ def run_phase(name, model, epochs, rate, rng, teachers=(), size=32):
 class Phase:
     """What a phase goes on from, the questions of each of its epochs, and its share in the final average.
 
-    It goes on from the average of the phases in `start`, and `teachers` are phases whose mean opinion it learns too.
-
-    An epoch holds the real questions `real` times, `answerable` of the others (None: all of them), as many made from the
-    others by each rule as `made` says, and as many made from the real answerable ones as `remade` says. Every epoch crops
-    its texts to a number of words between the two of its entry in `words`.
+    An epoch holds either all answerable questions of several domains and as many made from them by each rule as `made`
+    says, or the real questions. Every epoch crops its texts to a number of words between the two of its entry in `words`;
+    in all but the last, so large a share of the tokens of the text as `masked` is hidden.
     """
 
-    start: tuple[str, ...]
+    start: str | None
     rate: float
     words: tuple[tuple[int, int], ...]
-    real: int = 0
-    answerable: int | None = 0
     made: dict[str, int] = field(default_factory=dict)
-    remade: dict[str, int] = field(default_factory=dict)
     masked: float = 0.0
-    teachers: tuple[str, ...] = ()
     share: float = 0.0
 
 
 PHASES = {
     "first": Phase(
-        (),
+        None,
         1.4e-4,
         ((50, 115), (100, 190)),
-        answerable=None,
         made={"paragraph": 5000, "sentence": 3000, "edit": 3500, "word": 4500},
     ),
-    "abstains": Phase(("first",), 5e-5, ((230, 230), (230, 230)), real=1, share=0.5),
-    "longer": Phase(("first",), 9e-5, ((230, 230),) * 4, real=1, masked=0.1, share=0.5),
-    "answers": Phase(
-        ("first",),
-        6e-5,
-        ((230, 230),),
-        real=2,
-        answerable=6000,
-        made={"paragraph": 700, "sentence": 400, "edit": 500, "word": 500},
-        remade={"edit": 400, "word": 600},
-        share=0.5,
-    ),
-    "taught": Phase(
-        ("abstains", "answers"),
-        6e-5,
-        ((230, 230),),
-        real=1,
-        answerable=5000,
-        made={"paragraph": 1000, "word": 1000},
-        remade={"paragraph": 1500, "edit": 1000, "word": 1500},
-        teachers=("abstains", "answers"),
-    ),
+    "abstains": Phase("first", 5e-5, ((230, 230),) * 2, share=0.5),
+    "longer": Phase("first", 9e-5, ((230, 230),) * 4, masked=0.1, share=0.5),
 }
 RAISE_NULL = 0.0  # logits; moves the threshold that is best on the validation set to 0
 
@@ -428,14 +378,15 @@ def main() -> None:
             log.info("phase %s stands in %s", name, args.out)
             continue
         rng = random.Random(f"{args.seed} {name}")
-        questions = questions_of(phase, wide, real, rng)
+        questions = real if phase.start else wide + by_rule(wide, phase.made, rng)
         epochs = [
             encode(tokenizer, [crop(q, rng.randint(*words), rng) for q in questions], 352)
             for words in phase.words
         ]
-        model = averaged({args.out / start: 1 / len(phase.start) for start in phase.start})
-        teachers = [averaged({args.out / teacher: 1.0}) for teacher in phase.teachers]
-        save(run_phase(name, model, epochs, phase.rate, rng, teachers), args.out / name)
+        for k, examples in enumerate(epochs[:-1]):
+            epochs[k] = [masked(e, phase.masked, rng) for e in examples] if phase.masked else examples
+        model = averaged({args.out / phase.start: 1.0} if phase.start else {})
+        save(run_phase(name, model, epochs, phase.rate, rng), args.out / name)
 
     model = averaged({args.out / name: phase.share for name, phase in PHASES.items() if phase.share})
     model.eval()
@@ -453,14 +404,6 @@ def averaged(shares: dict[Path, float]) -> BertForQuestionAnswering:
     if total:
         model.load_state_dict(total)
     return model
-
-
-def questions_of(
-    phase: Phase, wide: list[Question], real: list[Question], rng: random.Random
-) -> list[Question]:
-    answerable = wide if phase.answerable is None else rng.sample(wide, phase.answerable)
-    made = by_rule(wide, phase.made, rng) + by_rule([q for q in real if q.golds], phase.remade, rng)
-    return answerable + made + real * phase.real
 
 
 if __name__ == "__main__":

@@ -29,13 +29,12 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Question:
-    """One training question; `golds` are (start, text) pairs, none where it is unanswerable; `made` by a rule or found."""
+    """One training question; `golds` are (start, text) pairs, none where it is unanswerable."""
 
     group: str
     question: str
     context: str
     golds: tuple[tuple[int, str], ...]
-    made: bool = False
 
 
 OPPOSITES = [
@@ -145,7 +144,7 @@ class Paragraphs:
 
 def from_other_paragraph(question: Question, paragraphs: Paragraphs, rng: random.Random) -> Question | None:
     context = paragraphs.most_similar(question, rng)
-    return None if context is None else replace(question, context=context, golds=(), made=True)
+    return None if context is None else replace(question, context=context, golds=())
 
 
 def without_answer_sentence(question: Question) -> Question | None:
@@ -159,7 +158,7 @@ def without_answer_sentence(question: Question) -> Question | None:
     context = "".join(kept).strip()
     if len(kept) < 2 or any(answer in plain(context) for answer in answers):
         return None
-    return replace(question, context=context, golds=(), made=True)
+    return replace(question, context=context, golds=())
 
 
 def edited_question(question: Question, names: list[str], rng: random.Random) -> Question | None:
@@ -193,7 +192,7 @@ def edited_question(question: Question, names: list[str], rng: random.Random) ->
     if not edits:
         return None
     start, end, new = rng.choice(edits)
-    return replace(question, question=text[:start] + new + text[end:], golds=(), made=True)
+    return replace(question, question=text[:start] + new + text[end:], golds=())
 
 
 class WordNeighbours:
@@ -238,7 +237,7 @@ def reworded_question(question: Question, neighbours: WordNeighbours, rng: rando
     word = rng.choice(new)
     if m[0][0].isupper():
         word = word.capitalize()
-    return replace(question, question=text[: m.start()] + word + text[m.end() :], golds=(), made=True)
+    return replace(question, question=text[: m.start()] + word + text[m.end() :], golds=())
 
 
 def names_by_group(questions: list[Question]) -> dict[str, list[str]]:
