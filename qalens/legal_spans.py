@@ -118,9 +118,13 @@ def _character_spans(
     `token_start` and `token_end` count the seen tokens of the text, not yet those of the window.
     """
     place = np.flatnonzero(band > -np.inf)
+    score, where = band.ravel()[place], window.ravel()[place]
     row, length = np.divmod(place, band.shape[1])
-    i, score, where = row + first, band.ravel()[place], window.ravel()[place]
+    # Long texts have millions of spans: what is not needed any more makes room.
+    del place
+    i = row + first
     j = i + length
+    del row, length
     spans = {
         "start": begin[i],
         "end": finish[j],

@@ -243,7 +243,8 @@ class SpanDistribution:
             return Uncertainty(0.0, 0.0, 0.0, 0.0)
         labels, heads = self._cluster_labels(by)
         given = self.probabilities(given_answer=True)
-        choice = _entropy(_sums(labels, given, len(heads)))
+        # Rounding would leave less than nothing of a sum of one.
+        choice = max(0.0, _entropy(_sums(labels, given, len(heads))))
         edges = max(0.0, _entropy(given) - choice)
         answerable = -math.expm1(self.null_log_prob)
         whether = _entropy(np.array([1 - answerable, answerable]))

@@ -49,9 +49,9 @@ class Readers:
             length = self._whole.max_length if options.max_seq_length is None else options.max_seq_length
             size = options.max_batch_size
             stride = options.stride
-            if stride is None and old:
-                # The old default did not hang on the length, and where it left no room it was an error.
-                stride = max(0, min(OLD_STRIDE, length - self.old_pair.n_special - 2))
+            # The old default did not hang on the length. Where it leaves no room it was an error, and is a third now.
+            if stride is None and old and length - self.old_pair.n_special - 2 > OLD_STRIDE:
+                stride = OLD_STRIDE
             made = self._whole.with_options(
                 max_length=length,
                 stride=stride,

@@ -68,7 +68,8 @@ def ribbon(pieces: Sequence[Piece], width: float, size: float) -> Ribbon:
     lines: list[tuple[int, ...]] = []
     line: list[int] = []
     used = 0.0
-    for group in _unbroken(drawn):
+    # As they were given: a sign that no font has is drawn as a box, and a box would not say where a line may end.
+    for group in _unbroken(pieces):
         wide = sum(_advance(drawn[k], size) for k in group)
         if line and used + wide - _trailing(drawn[group[-1]], size) > width:
             lines.append(tuple(line))
