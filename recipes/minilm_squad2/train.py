@@ -2,7 +2,7 @@
 
 On CPU, in phases. The first is wide: answerable questions of several domains and unanswerable ones made from them by rule,
 on texts cropped to whole sentences. The others go on from it with the real questions of SQuAD 2.0 alone, on whole paragraphs,
-and their weights are averaged. At the end the null score is moved to where threshold 0 is the best.
+and their weights are averaged.
 
     python recipes/minilm_squad2/train.py --answerable FILE [FILE ...] --squad2 FILE --out DIR
 """
@@ -314,7 +314,6 @@ PHASES = {
     "abstains": Phase("first", 5e-5, ((230, 230),) * 2, share=0.5),
     "longer": Phase("first", 9e-5, ((230, 230),) * 4, masked=0.1, share=0.5),
 }
-RAISE_NULL = 0.0  # logits; moves the threshold that is best on the validation set to 0
 
 
 def save(state: dict[str, torch.Tensor], folder: Path) -> None:
@@ -325,28 +324,6 @@ def save(state: dict[str, torch.Tensor], folder: Path) -> None:
         folder
     )
     log.info("written to %s", folder)
-
-
-@torch.no_grad()
-def raise_null(model: BertForQuestionAnswering, examples: list[Encoded], by: float) -> None:
-    """Raise the null score by so many logits and leave all other scores as they are, as far as a linear head can.
-
-    Moves the threshold that is best on the validation set to 0. Least squares over the hidden states of `examples`: half
-    of `by` at the null token in the start and in the end row, nothing at any other token.
-    """
-    left, right = torch.zeros(384, 384, dtype=torch.float64), torch.zeros(384, dtype=torch.float64)
-    for k in range(0, len(examples), 16):
-        inputs = collate(examples[k : k + 16])
-        hidden = model.bert(**inputs).last_hidden_state.double()
-        null, rest = hidden[:, 0], hidden[:, 1:][inputs["attention_mask"][:, 1:] == 1]
-        # The null tokens count as much as all others together.
-        weight = len(rest) / len(null)
-        left += rest.T @ rest + weight * (null.T @ null)
-        right += weight * (by / 2) * null.sum(0)
-    change = torch.linalg.solve(
-        left + 1e-3 * left.diagonal().mean() * torch.eye(384, dtype=torch.float64), right
-    )
-    model.qa_outputs.weight += change.float()
 
 
 def main() -> None:
@@ -389,8 +366,6 @@ def main() -> None:
         save(run_phase(name, model, epochs, phase.rate, rng), args.out / name)
 
     model = averaged({args.out / name: phase.share for name, phase in PHASES.items() if phase.share})
-    model.eval()
-    raise_null(model, encode(tokenizer, random.Random(args.seed).sample(real, 300), 384), RAISE_NULL)
     save(model.state_dict(), args.out / "final")
 
 
