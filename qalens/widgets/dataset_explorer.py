@@ -150,7 +150,8 @@ def dataset_view(
 
     >>> from qalens.testing import planted_reading
     >>> reading = planted_reading("Who kept it?", "Ada kept it.", answer="Ada")
-    >>> view = dataset_view([example_row(reading.example, reading)], [reading])
+    >>> from qalens.evaluation.rows import row_of
+    >>> view = dataset_view([row_of(reading)], [reading])
     >>> view["texts"], view["rows"][0]["answer"]
     (['Ada kept it.'], 'Ada')
     """

@@ -97,7 +97,7 @@ def frame_html(page: str, title: str, height: int, words: Html | None = None) ->
         loading="lazy",
         style=f"width: 100%; height: {height}px; border: 0; resize: vertical",
     )
-    small = "font-size: 0.8em; opacity: 0.7"
+    small = "font-size: 0.8em"
     caption = element("figcaption", title, style=small)
     folded = Html("")
     if words is not None:
