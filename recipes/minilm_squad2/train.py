@@ -360,8 +360,8 @@ def main() -> None:
             encode(tokenizer, [crop(q, rng.randint(*words), rng) for q in questions], 352)
             for words in phase.words
         ]
-        for k, examples in enumerate(epochs[:-1]):
-            epochs[k] = [masked(e, phase.masked, rng) for e in examples] if phase.masked else examples
+        if phase.masked:
+            epochs[:-1] = [[masked(e, phase.masked, rng) for e in examples] for examples in epochs[:-1]]
         model = averaged({args.out / phase.start: 1.0} if phase.start else {})
         save(run_phase(name, model, epochs, phase.rate, rng), args.out / name)
 
