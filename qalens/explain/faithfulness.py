@@ -21,7 +21,7 @@ from qalens.explain.attribution import Attribution
 from qalens.explain.passes import TargetFunction, WindowInput, explaining
 from qalens.explain.targets import Target
 from qalens.explain.words import Word
-from qalens.model import BATCH_TOKENS, QAModel
+from qalens.model import QAModel
 from qalens.reading import Reading
 from qalens.records import read_only
 
@@ -229,7 +229,7 @@ class _Ground:
         self._function = TargetFunction(reading, target)
         self._mask_id = mask_id
         if batch_tokens is None:
-            batch_tokens = BATCH_TOKENS.get(model.device.type, 4096)
+            batch_tokens = model.batch_tokens
         self._batch = max(1, batch_tokens // self._window.shape[0])
         T, n = self._window.shape[0], len(self.words)
         self._holds = np.zeros((n, T), bool)

@@ -23,7 +23,7 @@ from qalens.explain.targets import (
     check_source,
     resolve,
 )
-from qalens.model import BATCH_TOKENS, QAModel
+from qalens.model import QAModel
 from qalens.reading import Reading
 from qalens.records import read_only
 
@@ -147,7 +147,7 @@ def ablate_heads(
     blocks = find_blocks(model)
     n_heads = _number_of_heads(model)
     if batch_tokens is None:
-        batch_tokens = BATCH_TOKENS.get(model.device.type, 4096)
+        batch_tokens = model.batch_tokens
     with explaining(model, gradients=False):
         whole = _whole_pass(model, blocks, reading, fixed.window, n_heads)
         number = TargetFunction(reading, fixed)

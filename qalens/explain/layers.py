@@ -14,7 +14,7 @@ from qalens.errors import InputError, ModelError
 from qalens.explain.blocks import find_blocks, hidden, skipped, watched, with_hidden
 from qalens.explain.passes import explaining
 from qalens.explain.targets import check_source
-from qalens.model import BATCH_TOKENS, QAModel
+from qalens.model import QAModel
 from qalens.reading import Reading
 from qalens.records import read_only
 from qalens.spans import SpanDistribution, SpanLogits, span_distribution
@@ -163,7 +163,7 @@ def layer_trace(model: QAModel, reading: Reading, *, batch_tokens: int | None = 
     check_source(model, reading)
     blocks = find_blocks(model)
     if batch_tokens is None:
-        batch_tokens = BATCH_TOKENS.get(model.device.type, 4096) // _SHARE_OF_BATCH
+        batch_tokens = model.batch_tokens // _SHARE_OF_BATCH
     with explaining(model, gradients=False):
         start, end = _logits_by_layer(model, blocks, reading, batch_tokens)
     return _trace(reading, start, end)

@@ -16,7 +16,7 @@ from qalens.explain.passes import TargetFunction, WindowInput
 from qalens.explain.quadrature import LEAST_CHANGE
 from qalens.explain.targets import Target
 from qalens.explain.words import Word, window_words
-from qalens.model import BATCH_TOKENS, QAModel
+from qalens.model import QAModel
 from qalens.reading import Reading
 from qalens.windows import Role
 
@@ -79,7 +79,7 @@ class Problem:
         self.split = asked and options.method in GRADIENTS
         self.passes = 0
         if batch_tokens is None:
-            batch_tokens = BATCH_TOKENS.get(model.device.type, 4096)
+            batch_tokens = model.batch_tokens
         self.batch = max(1, batch_tokens // 2 // T)
 
     def count(self, rows: int) -> None:

@@ -19,6 +19,9 @@ LEAST_CHANGE = 0.1
 _PANELS = 8
 _NARROWEST = Fraction(1, 4096)
 _SIMPSON = (1 / 6, 4 / 6, 1 / 6)
+# Halving a panel takes a smooth error to a thirtieth, and one at a kink to a half. Where so large a share is left so many
+# times running, the error is a jump or the rounding of the arithmetic, and more points would not help.
+_LEFT, _STALLS = 0.6, 3
 
 Gradients = Callable[[NDArray[np.float64]], tuple[NDArray[np.float64], NDArray[np.float64]]]
 
@@ -51,7 +54,8 @@ def integrate(gradients: Gradients, *, tolerance: float = 0.05, max_points: int 
 
     `gradients(points)` takes K places on the path and gives the contributions there, (K, ...), which sum to the
     derivative of F, and F itself, (K,). It is called once for 17 points, then for as many as the next halving needs,
-    until no error is above `tolerance` or the next call would go beyond `max_points` in all.
+    until no error is above `tolerance`, the next call would go beyond `max_points` in all, or three halvings in a row
+    took little off the errors, as where F is rounded coarsely or jumps.
 
     >>> result = integrate(lambda a: ((5 * a**4)[:, None], a**5), tolerance=1e-6)
     >>> round(float(result.value[0]), 5), result.converged
@@ -61,15 +65,18 @@ def integrate(gradients: Gradients, *, tolerance: float = 0.05, max_points: int 
     panels = [(Fraction(k, _PANELS), Fraction(k + 1, _PANELS)) for k in range(_PANELS)]
     path.visit(panels)
     scale = max(abs(path.change), LEAST_CHANGE)
+    stalls = 0
     while True:
         errors = np.array([path.error(panel) for panel in panels])
-        total, spread = abs(errors.sum()) / scale, float(np.sqrt((errors**2).sum())) / scale
+        total, spread = abs(errors.sum()) / scale, path.spread(panels) / scale
         converged = bool(max(total, spread) <= tolerance)
         halved = [] if converged else _worst(panels, errors, max_points - len(path.values))
-        if not halved:
+        if not halved or stalls == _STALLS:
             break
-        panels = sorted(set(panels) - set(halved) | {half for panel in halved for half in _halves(panel)})
+        halves = [half for panel in halved for half in _halves(panel)]
+        panels = sorted(set(panels) - set(halved) | set(halves))
         path.visit(panels)
+        stalls = stalls + 1 if path.spread(halves) > _LEFT * path.spread(halved) else 0
     points, weights, value = path.sum(panels)
     low, high = path.values[Fraction(0)], path.values[Fraction(1)]
     return PathIntegral(value, points, weights, low, high, float(total), spread, converged)
@@ -118,6 +125,10 @@ class _Path:
             for weight, p in zip(_SIMPSON, (a, (a + b) / 2, b), strict=True)
         )
         return float(found) * float(b - a) - (self.values[b] - self.values[a])
+
+    def spread(self, panels: list[tuple[Fraction, Fraction]]) -> float:
+        """The errors of some panels as the root of the sum of their squares."""
+        return float(np.sqrt(sum(self.error(panel) ** 2 for panel in panels)))
 
     def sum(
         self, panels: list[tuple[Fraction, Fraction]]

@@ -54,7 +54,7 @@ class CompareExplorer(Explorer):
     """
 
     script = "compare_explorer.js"
-    shared = ("editor.js",)
+    shared = ("editor.js", "compare_strip.js")
     height = 1000
 
     question = traitlets.Unicode().tag(sync=True)

@@ -1,6 +1,7 @@
 // Fields for a question and a text; what is typed is read along.
 
 const PAUSE = 250; // milliseconds without a key after which what was typed is read
+const PATIENCE = 300; // milliseconds: a reading that is there sooner needs no word about it
 
 /** Fields for the traits `question` and `context`, and a line that says how the reading is; `buttons` follow the line. */
 function editor(ui, buttons = []) {
@@ -28,10 +29,11 @@ function editor(ui, buttons = []) {
   const show = () => {
     const { state, words } = ui.get("status");
     line.classList.toggle("ql-refused", state === "failed");
-    line.classList.toggle("ql-waits", state === "reading");
     fill(line, state === "failed" ? [h("strong", {}, "⚠ "), words] : words);
   };
-  ui.on("status", show);
+  // By a timer, not by an animation: repainting the page takes time from the model on the same machine.
+  const showLate = ui.later(() => show(), PATIENCE);
+  ui.on("status", () => ui.get("status").state === "reading" ? showLate() : show());
   show();
   return h("section", { class: "ql-editor" }, fields.map(one => one.el), h("div", { class: "ql-bar ql-editor-bar" }, line, h("span", { class: "ql-bar ql-push" }, buttons)));
 }

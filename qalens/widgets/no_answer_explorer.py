@@ -53,6 +53,7 @@ class NoAnswerExplorer(Explorer):
     """
 
     script = "no_answer_explorer.js"
+    shared = ("threshold_line.js",)
     height = 700
 
     threshold = traitlets.Float(0.0).tag(sync=True)

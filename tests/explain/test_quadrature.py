@@ -132,7 +132,32 @@ def test_a_jump_ends_unconverged_and_says_so():
     result = integrate(path, max_points=513)
     assert not result.converged
     assert result.error == result.path_error == 1.0
-    assert len(path.points) < 60  # a panel of 1/4096 is not halved again
+    assert len(path.points) < 30  # the panel of the jump is halved three times and no more
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_noise_ends_unconverged_long_before_the_cap(seed):
+    # As in half precision: F and its slope are off by a thousandth or a hundredth of their size, anew at every place.
+    noise = np.random.default_rng(seed)
+    path = Path(lambda a: a**2 + noise.normal(0, 0.05), lambda a: 2 * a + noise.normal(0, 0.1))
+    result = integrate(path, tolerance=1e-3, max_points=2001)
+    assert not result.converged
+    assert len(path.points) < 300
+
+
+def test_bends_that_show_late_are_followed_all_the_same():
+    # Three narrow steps, of which the first look sees hardly anything: errors grow at first as panels are halved.
+    centres = (0.117, 0.493, 0.871)
+
+    def value(a: float) -> float:
+        return sum(1 / (1 + math.exp(-(a - c) / 0.002)) for c in centres)
+
+    def slope(a: float) -> float:
+        return sum((y := 1 / (1 + math.exp(-(a - c) / 0.002))) * (1 - y) / 0.002 for c in centres)
+
+    result = integrate(Path(value, slope), tolerance=0.01)
+    assert result.converged
+    assert result.value.sum() == pytest.approx(3.0, rel=0.01)
 
 
 def test_errors_that_cancel_are_seen():
