@@ -45,7 +45,9 @@ def explorer():
         "compare": lambda: widgets.CompareExplorer(
             reading, reader.read(QUESTION, TEXT.replace("Ellen Reed", "nobody"))
         ),
-        "dataset": lambda: widgets.DatasetExplorer(several(), sort="margin", selected=9),
+        "dataset": lambda: widgets.DatasetExplorer(
+            several(), sort="margin", outcomes=["wrong edges", "wrong span", "false answer"], selected=46
+        ),
     }
 
     def get(name):
