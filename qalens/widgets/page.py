@@ -97,7 +97,8 @@ def frame_html(page: str, title: str, height: int, words: Html | None = None) ->
         loading="lazy",
         style=f"width: 100%; height: {height}px; border: 0; resize: vertical",
     )
-    small = "font-size: 0.8em"
+    # Themes of documentation sites set captions in thin, centred letters.
+    small = "font-size: 0.8em; font-weight: 400; text-align: start"
     caption = element("figcaption", title, style=small)
     folded = Html("")
     if words is not None:

@@ -150,7 +150,7 @@ def test_options_that_cannot_work_are_refused(readings, options, message):
 
 def test_more_rows_than_a_browser_lists_are_refused(readings):
     with pytest.raises(InputError, match="up to 20,000"):
-        DatasetExplorer(report_of(example_row(r.example, r) for r in readings[6:] * 20_001))
+        DatasetExplorer(report_of([example_row(readings[6].example, readings[6])] * 20_001))
 
 
 def test_details_follow_the_selection_and_close_what_was_open(readings):
