@@ -7,8 +7,8 @@ Python of an environment with `transformers==4.57.6`, `--haystack-python` of one
 runs there, on the same cases, and what both say is compared answer by answer to 2e-4 of the score. Answers with score 0 and the
 order of equal scores do not count.
 
-Left out and counted are cases that the old code ended with an error. Segment ids are withheld from our reader for Haystack, as the
-old one never passed them. The exit status is 0 where all other cases agree.
+Left out and counted are cases that the old code ended with an error, and those for Haystack whose query it cut. Segment ids are
+withheld from our reader for Haystack, as the old one never passed them. The exit status is 0 where all other cases agree.
 """
 
 from __future__ import annotations
@@ -175,20 +175,38 @@ def our_haystack(folder: Path, cases: list[Any]) -> list[Any]:
         return [attempt(answer, case) for case in cases]
 
 
-def compare(name: str, cases: list[Any], ours: list[Any], old: list[Any], show: int) -> bool:
+def cut_queries(folder: Path, kind: str, cases: list[Any]) -> list[bool]:
+    """Which cases the old code cut the query of; the old pipeline cut none."""
+    if kind == "pipeline":
+        return [False] * len(cases)
+    from parity_haystack import query_was_cut
+    from transformers import AutoTokenizer
+
+    from qalens.windows import PairTokenizer
+
+    pair = PairTokenizer(AutoTokenizer.from_pretrained(folder))
+    return [query_was_cut(case, case["options"], pair) for case in cases]
+
+
+def compare(folder: Path, kind: str, cases: list[Any], ours: list[Any], old: list[Any], show: int) -> bool:
     """Print how many cases agree; whether all do that the old code could answer."""
     from parity import disagreement
 
     counts: Counter[str] = Counter()
-    for case, mine, theirs in zip(cases, ours, old, strict=True):
+    for case, mine, theirs, cut in zip(cases, ours, old, cut_queries(folder, kind, cases), strict=True):
         if isinstance(theirs, dict):
             counts[f"old error ({theirs['error'].split(':')[0]})"] += 1
+            continue
+        if cut:
+            counts["query cut by the old code"] += 1
             continue
         told = str(mine) if isinstance(mine, dict) else disagreement(in_order(mine), in_order(theirs))
         counts["disagree" if told else "agree"] += 1
         if told and counts["disagree"] <= show:
             print(f"  {json.dumps(case, ensure_ascii=False)[:600]}{told[:1500]}")
-    print(f"{name}: {', '.join(f'{n} {what}' for what, n in counts.most_common())}", flush=True)
+    print(
+        f"{kind}, {folder.name}: {', '.join(f'{n} {what}' for what, n in counts.most_common())}", flush=True
+    )
     return not counts["disagree"]
 
 
@@ -227,7 +245,7 @@ def main() -> int:
                 command, input=json.dumps(cases), stdout=subprocess.PIPE, text=True, check=True
             )
             old = json.loads(told.stdout.splitlines()[-1])
-            good &= compare(f"{kind}, {folder.name}", cases, ours(folder, cases), old, given.show)
+            good &= compare(folder, kind, cases, ours(folder, cases), old, given.show)
     return 0 if good else 1
 
 

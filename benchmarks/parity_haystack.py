@@ -44,12 +44,15 @@ def fault(recorded: Any, case: Any, options: Any, pair: PairTokenizer) -> str | 
     """Why a recorded pair cannot be compared, or None."""
     if "error" in recorded:
         return f"error: {recorded['error']}"
+    return "the query was cut" if query_was_cut(case, options, pair) else None
+
+
+def query_was_cut(case: Any, options: Any, pair: PairTokenizer) -> bool:
+    """Whether the old reader cut the query, which it did where query and text were too long and the query the longer one."""
     room = options.get("max_seq_length", 384) - pair.n_special
     asked = len(pair.encode(case["query"]))
     longest = max((len(pair.encode(text)) for text in case["documents"] if text), default=0)
-    if asked + longest > room and asked > room // 2:
-        return "the query was cut"
-    return None
+    return asked + longest > room and asked > room // 2
 
 
 def of_record(answers: list[Any]) -> list[tuple[Any, float]]:
