@@ -202,7 +202,14 @@ def albert() -> Any:
 
 def deberta() -> Any:
     specials = ("[PAD]", "[CLS]", "[SEP]", "[UNK]", "[MASK]")
-    return transformers.DebertaV2Tokenizer(vocab=_unigrams(specials))
+    tokenizer = transformers.DebertaV2Tokenizer(vocab=_unigrams(specials))
+    # transformers 5.3 gives it none; the tokenizer.json of a real checkpoint brings its own along.
+    tokenizer.backend_tokenizer.post_processor = processors.TemplateProcessing(
+        single="[CLS]:0 $A:0 [SEP]:0",
+        pair="[CLS]:0 $A:0 [SEP]:0 $B:1 [SEP]:1",
+        special_tokens=[(name, specials.index(name)) for name in ("[CLS]", "[SEP]")],
+    )
+    return tokenizer
 
 
 TOKENIZERS: dict[str, Callable[[], Any]] = {
