@@ -67,7 +67,7 @@ class AttributionExplorer(ComputingExplorer):
     """
 
     script = "attribution_explorer.js"
-    shared = ("computing.js", "evidence.js")
+    shared = (*ComputingExplorer.shared, "evidence.js")
     height = 1000
 
     target = traitlets.Unicode("answer").tag(sync=True)

@@ -32,7 +32,7 @@ function editor(ui, buttons = []) {
     fill(line, state === "failed" ? [h("strong", {}, "⚠ "), words] : words);
   };
   // By a timer, not by an animation: repainting the page takes time from the model on the same machine.
-  const showLate = ui.later(() => show(), PATIENCE);
+  const showLate = ui.later(show, PATIENCE);
   ui.on("status", () => ui.get("status").state === "reading" ? showLate() : show());
   show();
   return h("section", { class: "ql-editor" }, fields.map(one => one.el), h("div", { class: "ql-bar ql-editor-bar" }, line, h("span", { class: "ql-bar ql-push" }, buttons)));

@@ -64,7 +64,7 @@ class LayerExplorer(ComputingExplorer):
     """
 
     script = "layer_explorer.js"
-    shared = ("computing.js", "head_map.js")
+    shared = (*ComputingExplorer.shared, "head_map.js")
     height = 1000
 
     layer = traitlets.Int(-1).tag(sync=True)

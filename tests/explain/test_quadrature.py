@@ -137,7 +137,7 @@ def test_a_jump_ends_unconverged_and_says_so():
 
 @pytest.mark.parametrize("seed", range(5))
 def test_noise_ends_unconverged_long_before_the_cap(seed):
-    # As in half precision: F and its slope are off by a thousandth or a hundredth of their size, anew at every place.
+    # As in half precision: F and its slope are off by some hundredths, anew at every place.
     noise = np.random.default_rng(seed)
     path = Path(lambda a: a**2 + noise.normal(0, 0.05), lambda a: 2 * a + noise.normal(0, 0.1))
     result = integrate(path, tolerance=1e-3, max_points=2001)
