@@ -277,36 +277,39 @@ def test_a_tokenizer_without_a_mask_token_explains_by_other_baselines():
         reader.rank_methods([reading])
 
 
-def without_padding():
-    tokenizer = toy_tokenizer()
-    tokenizer.pad_token = None
-    return Reader(toy_model(), tokenizer)
+LEFT = {  # the tokens that a tokenizer lacks: the usual baseline, and those that it is compared with
+    (): ("mask", ["pad", "mean", "zero"]),
+    ("pad_token",): ("mask", ["mean", "zero"]),
+    ("mask_token",): ("pad", ["mean", "zero"]),
+    ("pad_token", "mask_token"): ("mean", ["zero"]),
+}
 
 
 @pytest.mark.parametrize("method", ["integrated_gradients", "occlusion"])
-def test_without_a_padding_token_the_usual_baseline_is_the_mean_and_that_is_told(reader, method):
-    other = without_padding()
+@pytest.mark.parametrize(("lacking", "left"), LEFT.items(), ids=["-".join(k) or "none" for k in LEFT])
+def test_the_usual_baseline_is_the_mask_else_padding_else_the_mean_and_that_is_told(
+    reader, lacking, left, method
+):
+    tokenizer = toy_tokenizer()
+    for name in lacking:
+        setattr(tokenizer, name, None)
+    other = Reader(toy_model(), tokenizer)
     ours = other.attribute(other.read(QUESTION, ADA), method=method, tolerance=10.0)
-    assert ours.baseline == "mean"
-    assert list(ours.trust.agreement) == ["mask", "zero"]
-    theirs = reader.attribute(reader.read(QUESTION, ADA), method=method, tolerance=10.0, baseline="mean")
+    assert (ours.baseline, list(ours.trust.agreement)) == left
+    theirs = reader.attribute(reader.read(QUESTION, ADA), method=method, tolerance=10.0, baseline=left[0])
     assert same(ours, theirs)
 
 
 def test_without_a_padding_token_there_is_no_such_baseline():
-    reader = without_padding()
+    tokenizer = toy_tokenizer()
+    tokenizer.pad_token = None
+    reader = Reader(toy_model(), tokenizer)
     reading = reader.read(QUESTION, ADA)
     with pytest.raises(
         InputError,
         match='The tokenizer has no padding token; take baseline="mask", "mean" or "zero" instead of "pad"',
     ):
         reader.attribute(reading, baseline="pad")
-
-
-def test_where_there_is_a_padding_token_it_is_the_baseline(reader, reading):
-    usual = reader.attribute(reading, **QUICK)
-    assert same(usual, reader.attribute(reading, baseline="pad", **QUICK))
-    assert usual.baseline == "pad"
 
 
 @contextmanager
