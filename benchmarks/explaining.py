@@ -13,7 +13,7 @@ readings, in turns:
 - `transformers-interpret` as it stands, where it is installed. Its 0.10.0 asks for an IPython of 2022 and no newer one, so
   beside qalens it takes `pip install --no-deps transformers-interpret`; the explanations themselves need no IPython
 - `qalens` in float32 and with dtype "auto": without the ranks under the other baselines, which the others do not tell
-  either, and with them, as is the default. The baseline is the padding token, as that of the others
+  either, and with them, as is the default
 
 Each with its own completeness error and the points of a path at which it took gradients. Both of the others explain the start
 and the end apart, and their error is the mean of the two. The targets differ: theirs follow the largest logit, which may
@@ -45,7 +45,7 @@ SENTENCE = (
 )
 
 
-RANKED = ("integrated_gradients", Options(baseline="pad", agreement=False), "input_x_gradient", "occlusion")
+RANKED = ("integrated_gradients", Options(baseline="mask", agreement=False), "input_x_gradient", "occlusion")
 
 
 def drawn(file: Path, many: int) -> tuple[list[Example], list[Example]]:
@@ -69,8 +69,8 @@ def converge(reader: qalens.Reader, file: Path, many: int, tested: int) -> None:
         ("answerable", "unanswerable"), drawn(file, many), ("answer", "no_answer"), strict=True
     ):
         readings = list(reader.read_many(examples, progress=False))
-        for baseline in ("mask", "pad", "mean", "zero"):
-            some = readings if baseline == "mask" else readings[:tested]
+        for baseline in ("pad", "mask", "mean", "zero"):
+            some = readings if baseline == "pad" else readings[:tested]
             found = list(
                 reader.attribute_many(some, target, baseline=baseline, agreement=False, progress=False)
             )
@@ -157,7 +157,7 @@ def interpreted(reader: qalens.Reader, question: str, context: str) -> tuple[flo
 
 
 def explained(reader: qalens.Reader, readings: list, number: int, **options) -> tuple[float, int]:
-    found = reader.attribute(readings[number], "answer", baseline="pad", **options)
+    found = reader.attribute(readings[number], "answer", **options)
     return found.completeness_error, found.trust.passes
 
 

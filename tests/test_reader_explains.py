@@ -278,8 +278,8 @@ def test_a_tokenizer_without_a_mask_token_explains_by_other_baselines():
 
 
 LEFT = {  # the tokens that a tokenizer lacks: the usual baseline, and those that it is compared with
-    (): ("mask", ["pad", "mean", "zero"]),
-    ("pad_token",): ("mask", ["mean", "zero"]),
+    (): ("pad", ["mask", "mean", "zero"]),
+    ("pad_token",): ("mean", ["mask", "zero"]),
     ("mask_token",): ("pad", ["mean", "zero"]),
     ("pad_token", "mask_token"): ("mean", ["zero"]),
 }
@@ -287,9 +287,7 @@ LEFT = {  # the tokens that a tokenizer lacks: the usual baseline, and those tha
 
 @pytest.mark.parametrize("method", ["integrated_gradients", "occlusion"])
 @pytest.mark.parametrize(("lacking", "left"), LEFT.items(), ids=["-".join(k) or "none" for k in LEFT])
-def test_the_usual_baseline_is_the_mask_else_padding_else_the_mean_and_that_is_told(
-    reader, lacking, left, method
-):
+def test_the_usual_baseline_is_padding_else_the_mean_and_that_is_told(reader, lacking, left, method):
     tokenizer = toy_tokenizer()
     for name in lacking:
         setattr(tokenizer, name, None)

@@ -23,8 +23,8 @@ class Options:
     - `method`: "integrated_gradients" (Sundararajan et al. 2017), "input_x_gradient", "occlusion" of one word at a time,
       "shapley" (sampled over words, Castro et al. 2009) or "layer_conductance" (Dhamdhere et al. 2018)
     - `baseline`: what a word without information is: "pad", the padding token, "mask", the mask token, "mean", the mean of
-      all word embeddings, or "zero"; None takes "mask", or "pad" where the tokenizer has no mask token, or "mean" where it has
-      neither; input × gradient always counts from zeros
+      all word embeddings, or "zero"; None takes "pad", or "mean" where the tokenizer has no padding token; input ×
+      gradient always counts from zeros
     - `over`: which words are varied; the others keep their embeddings and the value 0 (but conductance is in a layer to
       which the words have gone already, and has values at every token)
     - `parts`: which parts of the embedding are varied. Word, position and segment embeddings of the words; the baseline of
@@ -148,20 +148,16 @@ def working_baselines(blanks: Mapping[str, int]) -> tuple[Baseline, ...]:
 
 
 def settled_baseline(asked: Baseline | None, blanks: Mapping[str, int]) -> Baseline:
-    """The baseline that is asked for; with None the mask token, else the padding token, else the mean.
-
-    The mask token is what a masked language model has learnt to read as a word that nobody told it; a padding token is
-    never attended to in training, so that its embedding is whatever it happened to be.
+    """The baseline that is asked for; with None the padding token, or the mean where the tokenizer has none.
 
     Raises `InputError` for a token that the tokenizer does not have.
 
-    >>> settled_baseline(None, {"pad": 0, "mask": 4}), settled_baseline(None, {"pad": 0}), settled_baseline(None, {})
-    ('mask', 'pad', 'mean')
+    >>> settled_baseline(None, {"pad": 0}), settled_baseline(None, {})
+    ('pad', 'mean')
     """
     working = working_baselines(blanks)
     if asked is None:
-        usual: tuple[Baseline, ...] = ("mask", "pad", "mean")
-        return next(b for b in usual if b in working)
+        return "pad" if "pad" in working else "mean"
     if asked not in working:
         token = {"pad": "padding", "mask": "mask"}[asked]
         *some, last = (f'"{b}"' for b in working)

@@ -168,7 +168,7 @@ function choices(why) {
     label: "Method", options: METHODS, value: ui.get("method"), change: value => why.choose({ method: value }),
   });
   const baseline = ui.choice({
-    label: "Baseline", options: BASELINES, value: ui.get("baseline") ?? "mask", change: value => why.choose({ baseline: value }),
+    label: "Baseline", options: BASELINES, value: ui.get("baseline") ?? "pad", change: value => why.choose({ baseline: value }),
   });
   const row = (name, part) => h("div", { class: "ql-control" }, h("span", { class: "ql-soft" }, name), part);
   const below = row("against", baseline.el), sides = h("div", { class: "ql-sides" });
@@ -177,7 +177,7 @@ function choices(why) {
   const show = () => {
     target.set(ui.get("target"));
     method.set(ui.get("method"));
-    baseline.set(ui.get("baseline") ?? "mask");
+    baseline.set(ui.get("baseline") ?? "pad");
     below.hidden = ui.get("method") === "input_x_gradient";
     const held = sides.contains(document.activeElement);
     fill(sides, sidesOf(why, show));

@@ -190,7 +190,7 @@ def test_what_was_computed_is_kept_for_each_target_method_and_baseline():
     reader = Counting()
     explorer = AttributionExplorer(READING, reader=reader, method="occlusion")
     first = explorer.compute()
-    assert (first.baseline, explorer.baseline) == ("mask", "mask")
+    assert (first.baseline, explorer.baseline) == ("pad", "pad")
     assert explorer.compute() is first
     explorer.unit = "token"
     choices = [{"baseline": "zero"}, {"target": "start"}, {"span": (0, 3)}, {"target": "contrast"}]
@@ -200,7 +200,7 @@ def test_what_was_computed_is_kept_for_each_target_method_and_baseline():
         until(lambda: not explorer.computing)
     assert len(reader.asked) == 5
     with explorer.hold_trait_notifications():
-        explorer.target, explorer.span, explorer.baseline = "answer", None, "mask"
+        explorer.target, explorer.span, explorer.baseline = "answer", None, "pad"
     assert explorer.attribution is first
     assert len(reader.asked) == 5
 
