@@ -131,7 +131,7 @@ def _documents_section(reading: DocumentsReading) -> Html:
     columns = ["document", "P(answer is here)", *(["retrieval score"] if retrieved else []), "its best span"]
     head = element("tr", *(element("th", name, scope="col") for name in columns))
     rows = [_document_row(reading, d, float(p[d]), retrieved) for d in order]
-    table = element("table", element("thead", head), element("tbody", *rows), class_="ql-spans")
+    table = element("table", element("thead", head), element("tbody", *rows), class_="ql-documents")
     hidden = sum(one.error is None for one in reading.readings) - len(rows)
     note = element("p", f"and {count(hidden, 'document')} more", class_="ql-note") if hidden else Html()
     return element("section", title, table, note)
@@ -147,7 +147,8 @@ def _document_row(reading: DocumentsReading, d: int, p: float, retrieved: bool) 
         element("td", element("span", bar, element("span", probability(p)), class_="ql-mass")),
     ]
     if retrieved:
-        cells.append(element("td", "" if document.score is None else f"{document.score:.2f}"))
+        score = "" if document.score is None else f"{document.score:.2f}"
+        cells.append(element("td", score, data_label="retrieval score"))
     cells.append(element("td", "" if best is None else _bdi(best.text, 40)))
     taken = reading.answer is not None and reading.answer.document == d
     return element("tr", *cells, class_="ql-taken" if taken else None)
@@ -168,7 +169,7 @@ def _spans_section(reading: DocumentsReading) -> Html:
         for answer in reading.top(_MOST_SPANS)
     ]
     title = element("div", element("strong", "Spans"), " the best of all documents", class_="ql-h")
-    table = element("table", element("thead", head), element("tbody", *rows), class_="ql-spans")
+    table = element("table", element("thead", head), element("tbody", *rows), class_="ql-spans ql-placed")
     return element("section", title, table) if rows else Html()
 
 

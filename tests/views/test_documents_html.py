@@ -119,6 +119,25 @@ def test_every_decision_has_a_picture(threshold):
     assert "No document holds a token that could be an answer." in words(documents_html(nothing))
 
 
+@pytest.mark.parametrize("width", [375, 600, 1280])
+@pytest.mark.parametrize("score", [None, 12.5])
+def test_words_of_a_row_keep_out_of_each_others_way(page, width, score):
+    long = "Ada, who kept the lamp of the room by day and by night, slept. " * 3
+    whole = joined(Document(TEXT, "log", score=score), Document(long, "a diary of many years", score=score))
+    page.set_viewport_size({"width": width, "height": 800})
+    page.set_content(documents_page(whole))
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    overlaps = page.evaluate(
+        """() => [...document.querySelectorAll('.qalens tbody tr')].flatMap(row => {
+            const boxes = [...row.cells].map(cell => [cell.textContent, cell.getBoundingClientRect()]);
+            return boxes.flatMap(([words, a], k) => boxes.slice(k + 1).filter(([, b]) =>
+                a.left < b.right - 1 && b.left < a.right - 1 && a.top < b.bottom - 1 && b.top < a.bottom - 1
+            ).map(([others]) => [words, others]));
+        })"""
+    )
+    assert overlaps == []
+
+
 # --- plain text -------------------------------------------------------------------------------------------------
 
 
