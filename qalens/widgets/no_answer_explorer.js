@@ -191,7 +191,7 @@ function oneReading(state) {
       const head = state.many && h("p", {}, h("b", {}, said(reading.question)));
       if (reading.error !== undefined) return fill(el, heading("This text could not be read"), head, h("p", { class: "ql-note" }, reading.error));
       return fill(el, heading("Window by window", reading.windows.length > 1
-        ? "null score and best span of each, in logits; the marked ones decide" : "the null score and the best span, in logits"), head, golds(reading), windowTable(state, reading), ruleNote(reading));
+        ? "null score and best span of each, in logits; the marked ones decide and stand first" : "the null score and the best span, in logits"), head, golds(reading), windowTable(state, reading), ruleNote(reading));
     },
   };
 }
@@ -222,16 +222,23 @@ function windowTable(state, reading) {
     const ahead = a < 0 || (reading.rule === "min" ? w.null < reading.windows[a].null : w.null > reading.windows[a].null);
     return ahead ? k : a;
   }, -1);
-  const rows = reading.windows.map((window, k) => h("tr", {},
+  const rows = decidingFirst(reading.windows, [best, counted]).map(([window, k]) => h("tr", {},
     h("td", {}, window.document === null ? `${k + 1}` : said(window.document), window.held !== null && h("span", { class: "ql-soft" }, ` ${fmt.whole(window.held[0])}–${fmt.whole(window.held[1])}`)),
-    h("td", {}, k === counted && reading.windows.length > 1 ? h("b", {}, fmt.logit(window.null), " ◂") : fmt.logit(window.null)),
-    h("td", {}, k === best && reading.windows.length > 1 ? h("b", {}, fmt.logit(window.score), " ◂") : fmt.logit(window.score)),
+    h("td", { "data-label": "null" }, k === counted && reading.windows.length > 1 ? h("b", {}, fmt.logit(window.null), " ◂") : fmt.logit(window.null)),
+    h("td", { "data-label": "best" }, k === best && reading.windows.length > 1 ? h("b", {}, fmt.logit(window.score), " ◂") : fmt.logit(window.score)),
     h("td", {}, window.score === null || window.null === null ? "–" : fmt.signed(window.null - window.score)),
-    h("td", {}, fmt.percent(window.none)),
+    h("td", { "data-label": "none" }, fmt.percent(window.none)),
     h("td", { class: "ql-na-best" }, window.best === null ? "–" : said(short(window.best)))));
   return h("div", { class: "ql-na-list" }, h("table", {},
     h("thead", {}, h("tr", {}, [reading.windows[0].document === null ? "window (characters)" : "document (characters)", "null score", "best span", "margin", "P(no answer)", "its best span"].map(name => h("th", { scope: "col" }, name)))),
     h("tbody", {}, rows)));
+}
+
+/** Windows with their numbers: those that decide, then the others; of documents those that lean most towards an answer. */
+function decidingFirst(windows, deciding) {
+  const lean = ([window]) => (window.document === null || window.score === null || window.null === null ? 0 : window.null - window.score);
+  const late = ([, k]) => (deciding.includes(k) ? 0 : 1);
+  return windows.map((window, k) => [window, k]).sort((a, b) => late(a) - late(b) || lean(a) - lean(b));
 }
 
 function short(text) {

@@ -81,9 +81,36 @@ def test_windows_of_the_no_answer_explorer_name_their_documents(whole, open_page
     assert [window["document"] for window in alone["windows"]] == [None]
     assert shown["none"] == pytest.approx(whole.no_answer_probability)
     visit = open_page(widgets.NoAnswerExplorer(whole.with_gold(["Ada"])))
-    table = visit.page.locator(".ql-na-list tbody tr td:first-child bdi").all_inner_texts()
-    assert table == ["log", "<b>letter</b>", "document 3"]
+    rows = visit.page.locator(".ql-na-list tbody tr")
+    windows = {window["document"]: window for window in shown["windows"]}
+    deciding = {
+        max(windows, key=lambda name: windows[name]["score"]),
+        min(windows, key=lambda name: windows[name]["null"]),
+    }
+    table = rows.locator("td:first-child bdi").all_inner_texts()
+    n = len(deciding)
+    assert (set(table[:n]), set(table)) == (deciding, set(windows))
+    margins = [windows[name]["null"] - windows[name]["score"] for name in table[n:]]
+    assert margins == sorted(margins)
+    assert rows.locator("b").count() == 2
+    visit.page.set_viewport_size({"width": 375, "height": 800})
+    assert visit.page.evaluate("document.documentElement.scrollWidth") <= 375
+    assert all(cell.is_visible() for cell in rows.first.locator("td:not(:nth-child(4))").all())
     assert visit.is_quiet()
+
+
+def test_windows_of_one_text_that_decide_stand_first_and_the_others_in_the_order_of_the_text(open_page):
+    reader = Reader(toy_model(), toy_tokenizer(), max_length=24, stride=4)
+    reading = reader.read("Who kept the lamp?", "Ada kept the lamp of the room by day and by night. " * 6)
+    deciding = {int(reading.logits.null_scores.argmin()) + 1, reading.decision.best.window + 1}
+    visit = open_page(widgets.NoAnswerExplorer(reading))
+    numbers = [
+        int(cell.split()[0])
+        for cell in visit.page.locator(".ql-na-list tbody tr td:first-child").all_inner_texts()
+    ]
+    n = len(deciding)
+    assert set(numbers[:n]) == deciding
+    assert numbers[n:] == sorted(set(range(1, len(reading.windows) + 1)) - deciding)
 
 
 def test_the_other_explorers_and_explore_take_it(whole):
