@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib.resources
+import inspect
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -56,6 +57,9 @@ class Explorer(anywidget.AnyWidget):
         if "script" in cls.__dict__:
             cls._esm = f"{module_text(*_GROUND, *cls.shared, cls.script)}\nexport default {{ render }};\n"
             cls._css = style_text(*cls.shared, cls.script)
+            # Help and documentation would show the signature of `HasTraits.__new__`, which takes anything.
+            whole = inspect.signature(cls.__init__)
+            cls.__signature__ = whole.replace(parameters=[*whole.parameters.values()][1:])
         super().__init_subclass__(**kwargs)
 
     def __init__(self, data: Mapping[str, Any], **options: Any):

@@ -1,6 +1,7 @@
 """What all explorers have in common, seen in an exported page: hostile texts, themes, keys, and leaving nothing behind."""
 
 import base64
+import inspect
 import json
 import re
 from pathlib import Path
@@ -8,7 +9,7 @@ from pathlib import Path
 import ipywidgets
 import pytest
 
-from qalens import InputError
+from qalens import InputError, widgets
 from qalens.testing import planted_reading
 from qalens.widgets import SpanExplorer
 from qalens.widgets import explorer as explorer_module
@@ -289,3 +290,11 @@ def test_an_explorer_without_a_figure_says_so():
         Explorer({}, a=1)
     with pytest.raises(NotImplementedError, match="Explorer draws no figure"):
         Explorer({}).to_svg()
+
+
+@pytest.mark.parametrize("name", [n for n in widgets.__all__ if n.endswith("Explorer") and n != "Explorer"])
+def test_help_shows_what_an_explorer_takes(name):
+    explorer = getattr(widgets, name)
+    takes = list(inspect.signature(explorer).parameters)
+    assert takes == list(inspect.signature(explorer.__init__).parameters)[1:]
+    assert takes[0] != "args"
