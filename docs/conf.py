@@ -64,7 +64,9 @@ def lay_in_notebooks(*_: object) -> None:
     """Copy the notebooks beside the pages, since Sphinx reads one folder."""
     folder = HERE / "tutorials"
     shutil.rmtree(folder, ignore_errors=True)
-    shutil.copytree(HERE.parent / "notebooks", folder, ignore=shutil.ignore_patterns(".*", "*.py", "__pycache__"))
+    shutil.copytree(
+        HERE.parent / "notebooks", folder, ignore=shutil.ignore_patterns(".*", "*.py", "__pycache__")
+    )
 
 
 def write_live_page(app, exception: Exception | None) -> None:
