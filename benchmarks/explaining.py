@@ -1,11 +1,13 @@
 """Do explanations converge, are they faithful, how fast are they, and what do they cost in a long text?
 
     python benchmarks/explaining.py converge FILE [--questions 200] [--tested 30]
+    python benchmarks/explaining.py faithful FILE [--questions 200] [--tested 30] [--methods NAME]
     python benchmarks/explaining.py speed FILE [--questions 8] [--rounds 2]
     python benchmarks/explaining.py long
 
 FILE is in SQuAD form. `converge` takes as many answerable as unanswerable questions, drawn with a seed, explains the answer
-of the first and the no-answer of the second, and tests the words found against random ones. `speed` compares on the same
+of the first and the no-answer of the second, and tests the words found against random ones; `faithful` does the second alone,
+with some of the methods. `speed` compares on the same
 readings, in turns:
 
 - `recipe`: what the question-answering tutorial of Captum does: layer integrated gradients of the largest start logit and
@@ -36,6 +38,7 @@ from captum.attr import LayerIntegratedGradients
 
 import qalens
 from qalens.explain import FaithfulnessTable, Options
+from qalens.explain.options import plans_of
 from qalens.explain.quadrature import LEAST_CHANGE
 from qalens.explain.tables import bootstrap_mean
 from qalens.text import Example, read_squad
@@ -59,15 +62,15 @@ def drawn(file: Path, many: int) -> tuple[list[Example], list[Example]]:
 # --- converge ---------------------------------------------------------------------------------------------------------
 
 
+KINDS = {"answerable": "answer", "unanswerable": "no_answer"}
+
+
 def converge(reader: qalens.Reader, file: Path, many: int, tested: int) -> None:
-    tables = []
     print(
         "| questions, target | baseline | converged | error, median | points, median | points, 95 % at most | another span ahead |"
     )
     print("|---|---|---|---|---|---|---|")
-    for kind, examples, target in zip(
-        ("answerable", "unanswerable"), drawn(file, many), ("answer", "no_answer"), strict=True
-    ):
+    for (kind, target), examples in zip(KINDS.items(), drawn(file, many), strict=True):
         readings = list(reader.read_many(examples, progress=False))
         for baseline in ("pad", "mask", "mean", "zero"):
             some = readings if baseline == "pad" else readings[:tested]
@@ -75,12 +78,16 @@ def converge(reader: qalens.Reader, file: Path, many: int, tested: int) -> None:
                 reader.attribute_many(some, target, baseline=baseline, agreement=False, progress=False)
             )
             print(convergence(f"{kind}, {target}", baseline, found), flush=True)
-        tables.append(
-            (kind, target, reader.rank_methods(readings[:tested], target, methods=RANKED, progress=False))
-        )
-    for kind, target, table in tables:
+
+
+def faithful(reader: qalens.Reader, file: Path, many: int, tested: int, methods: str) -> None:
+    chosen = [plan for plan in plans_of(RANKED) if methods in plan.name]
+    for (kind, target), examples in zip(KINDS.items(), drawn(file, many), strict=True):
+        readings = list(reader.read_many(examples[:tested], progress=False))
+        table = reader.rank_methods(readings, target, methods=chosen, progress=False)
         print(
-            f"\n{kind}, {target}: {table.readings} readings, {len(table.failed)} left out\n\n{ranking(table)}"
+            f"\n{kind}, {target}: {table.readings} readings, {len(table.failed)} left out\n\n{ranking(table)}",
+            flush=True,
         )
 
 
@@ -249,7 +256,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", choices=("converge", "speed", "long"))
+    parser.add_argument("what", choices=("converge", "faithful", "speed", "long"))
     parser.add_argument("file", type=Path, nargs="?", help="questions in SQuAD form")
     parser.add_argument("--questions", type=int, help="how many of each kind")
     parser.add_argument(
@@ -258,6 +265,7 @@ def main() -> None:
         default=30,
         help="how many of each kind are explained with other baselines and tested for faithfulness",
     )
+    parser.add_argument("--methods", default="", help="test only methods whose name holds this")
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--model", help="a folder or hub name; default: the bundled checkpoint")
     args = parser.parse_args()
@@ -265,8 +273,11 @@ def main() -> None:
         long_text()
     elif args.file is None:
         parser.error(f"{args.what} needs a FILE")
-    elif args.what == "converge":
-        converge(qalens.load(args.model), args.file, args.questions or 200, args.tested)
+    elif args.what in ("converge", "faithful"):
+        reader, many = qalens.load(args.model), args.questions or 200
+        if args.what == "converge":
+            converge(reader, args.file, many, args.tested)
+        faithful(reader, args.file, many, args.tested, args.methods)
     else:
         speed(args.file, args.questions or 8, args.rounds, args.model)
 
