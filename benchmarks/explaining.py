@@ -6,9 +6,8 @@
     python benchmarks/explaining.py long
 
 FILE is in SQuAD form. `converge` takes as many answerable as unanswerable questions, drawn with a seed, explains the answer
-of the first and the no-answer of the second, and tests the words found against random ones; `faithful` does the second alone,
-with some of the methods. `speed` compares on the same
-readings, in turns:
+of the first and the no-answer of the second, and tests the words found against random ones. `faithful` only tests them, with
+the methods that are named. `speed` compares on the same readings, in turns:
 
 - `recipe`: what the question-answering tutorial of Captum does: layer integrated gradients of the largest start logit and
   of the largest end logit, 50 steps each
@@ -59,7 +58,7 @@ def drawn(file: Path, many: int) -> tuple[list[Example], list[Example]]:
     return tuple(rng.sample(half, min(many, len(half))) for half in halves)
 
 
-# --- converge ---------------------------------------------------------------------------------------------------------
+# --- converge, faithful -----------------------------------------------------------------------------------------------
 
 
 KINDS = {"answerable": "answer", "unanswerable": "no_answer"}

@@ -95,7 +95,11 @@ def test_windows_of_the_no_answer_explorer_name_their_documents(whole, open_page
     assert rows.locator("b").count() == 2
     visit.page.set_viewport_size({"width": 375, "height": 800})
     assert visit.page.evaluate("document.documentElement.scrollWidth") <= 375
-    assert all(cell.is_visible() for cell in rows.first.locator("td:not(:nth-child(4))").all())
+    boxes = [cell.bounding_box() for cell in rows.first.locator("td:not(:nth-child(4))").all()]
+    right = max(box["x"] + box["width"] for box in boxes)
+    # The list cuts off what reaches past it, and a cell that is cut off still counts as visible.
+    held = visit.page.locator(".ql-na-list").first.bounding_box()
+    assert right <= held["x"] + held["width"] + 1
     assert visit.is_quiet()
 
 
