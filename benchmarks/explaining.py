@@ -1,13 +1,14 @@
 """Do explanations converge, are they faithful, how fast are they, and what do they cost in a long text?
 
     python benchmarks/explaining.py converge FILE [--questions 200] [--tested 30]
-    python benchmarks/explaining.py faithful FILE [--questions 200] [--tested 30] [--methods NAME]
+    python benchmarks/explaining.py faithful FILE [--questions 200] [--tested 30] [--methods NAME] [--kinds KIND ...]
     python benchmarks/explaining.py speed FILE [--questions 8] [--rounds 2]
     python benchmarks/explaining.py long
 
 FILE is in SQuAD form. `converge` takes as many answerable as unanswerable questions, drawn with a seed, explains the answer
 of the first and the no-answer of the second, and tests the words found against random ones. `faithful` only tests them, with
-the methods that are named. `speed` compares on the same readings, in turns:
+the methods and kinds of questions that are named; the two kinds can run beside each other, since nothing is timed.
+`speed` compares on the same readings, in turns:
 
 - `recipe`: what the question-answering tutorial of Captum does: layer integrated gradients of the largest start logit and
   of the largest end logit, 50 steps each
@@ -29,6 +30,7 @@ import importlib.util
 import random
 import statistics
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -79,15 +81,26 @@ def converge(reader: qalens.Reader, file: Path, many: int, tested: int) -> None:
             print(convergence(f"{kind}, {target}", baseline, found), flush=True)
 
 
-def faithful(reader: qalens.Reader, file: Path, many: int, tested: int, methods: str) -> None:
+def faithful(
+    reader: qalens.Reader, file: Path, many: int, tested: int, methods: str, kinds: Sequence[str]
+) -> None:
     chosen = [plan for plan in plans_of(RANKED) if methods in plan.name]
+    found: dict[str, list[float]] = {plan.name: [] for plan in chosen}
     for (kind, target), examples in zip(KINDS.items(), drawn(file, many), strict=True):
+        if kind not in kinds:
+            continue
         readings = list(reader.read_many(examples[:tested], progress=False))
         table = reader.rank_methods(readings, target, methods=chosen, progress=False)
         print(
             f"\n{kind}, {target}: {table.readings} readings, {len(table.failed)} left out\n\n{ranking(table)}",
             flush=True,
         )
+        for row in table.rows:
+            found[row.method].append(row.comprehensiveness_z.value)
+    if len(kinds) > 1:
+        print("\nz of comprehensiveness, mean of the kinds")
+        for name, values in found.items():
+            print(f"  {name}: {statistics.mean(values):.2f}")
 
 
 def convergence(name: str, baseline: str, found: list) -> str:
@@ -265,6 +278,7 @@ def main() -> None:
         help="how many of each kind are explained with other baselines and tested for faithfulness",
     )
     parser.add_argument("--methods", default="", help="test only methods whose name holds this")
+    parser.add_argument("--kinds", nargs="+", choices=tuple(KINDS), default=list(KINDS))
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--model", help="a folder or hub name; default: the bundled checkpoint")
     args = parser.parse_args()
@@ -276,7 +290,7 @@ def main() -> None:
         reader, many = qalens.load(args.model), args.questions or 200
         if args.what == "converge":
             converge(reader, args.file, many, args.tested)
-        faithful(reader, args.file, many, args.tested, args.methods)
+        faithful(reader, args.file, many, args.tested, args.methods, args.kinds)
     else:
         speed(args.file, args.questions or 8, args.rounds, args.model)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from qalens.decision import Decision, decide
-from qalens.errors import QalensError
+from qalens.errors import InputError, QalensError
 from qalens.records import finite
 from qalens.spans import Answer, NullRule, SpanDistribution, SpanLogits
 from qalens.text import Example
@@ -147,6 +147,12 @@ class FailedReading:
 
     def __repr__(self) -> str:
         return f"FailedReading({self.error})"
+
+
+def no_reading(given: object) -> InputError:
+    """What to raise for something that had to be a `Reading`."""
+    hint = "; its joined() is a Reading" if hasattr(given, "joined") else ""
+    return InputError(f"Expected a Reading, as reader.read gives it, but got {type(given).__name__}{hint}.")
 
 
 def _answer_dict(answer: Answer) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from checkpoints import QUESTION, SENTENCES, STORY
 from linear import Linear, linear_reader
 from torch import nn
 
+from qalens.documents import join_readings
 from qalens.errors import InputError, ModelError, QalensError
 from qalens.explain.attribution import Attribution, FailedAttribution
 from qalens.explain.faithfulness import faithfulness
@@ -24,6 +25,7 @@ from qalens.explain.options import Options
 from qalens.explain.tables import FaithfulnessTable
 from qalens.explain.targets import Contrast, resolve
 from qalens.model import QAModel
+from qalens.provenance import Document
 from qalens.reader import Reader
 from qalens.reading import FailedReading, Reading
 from qalens.testing import planted_reading, toy_model, toy_tokenizer
@@ -246,6 +248,10 @@ def test_a_reading_of_other_weights_is_refused_before_the_model_runs(change):
         (planted_reading("Who?", "Ada kept it.", answer="Ada"), "made by no model with other weights"),
         (None, "Expected a Reading, as reader.read gives it, but got NoneType"),
         ((QUESTION, ADA), "Expected a Reading, .* but got tuple"),
+        (
+            join_readings("Who?", [Document(ADA)], [planted_reading("Who?", ADA, answer="Ada")]),
+            r"Expected a Reading, .* but got DocumentsReading; its joined\(\) is a Reading",
+        ),
     ],
 )
 def test_what_is_no_reading_of_this_model_is_refused(reader, runs, junk, message):

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from qalens.errors import InputError
 from qalens.explain.alignment import align
-from qalens.reading import FailedReading, Reading
+from qalens.reading import FailedReading, Reading, no_reading
 from qalens.records import read_only
 from qalens.spans import Answer, SpanDistribution, normalize_answer
 from qalens.text import CharSpan
@@ -226,7 +226,7 @@ def compare(before: Reading, after: Reading) -> ReadingDiff:
         if isinstance(reading, FailedReading):
             raise InputError(f"A text that could not be read cannot be compared: {reading.error}")
         if not isinstance(reading, Reading):
-            raise InputError(f"compare takes two Readings, but got {type(reading).__name__}.")
+            raise no_reading(reading)
     return ReadingDiff(before, after, align(before.context, after.context))
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from qalens.by_window import Copy, span_copies
 from qalens.errors import InputError
-from qalens.reading import FailedReading, Reading
+from qalens.reading import FailedReading, Reading, no_reading
 from qalens.spans import Answer
 from qalens.text import CharSpan
 
@@ -77,7 +77,7 @@ def check_source(model: QAModel, reading: object) -> Reading:
     if isinstance(reading, FailedReading):
         raise InputError(f"This text could not be read, so there is nothing to explain: {reading.error}")
     if not isinstance(reading, Reading):
-        raise InputError(f"Expected a Reading, as reader.read gives it, but got {type(reading).__name__}.")
+        raise no_reading(reading)
     if reading.source is None or reading.source.fingerprint != model.fingerprint:
         maker = "no model" if reading.source is None else reading.source.name
         raise InputError(

@@ -103,8 +103,11 @@ function paintMargins(context, { width, top, bottom, low, high, place, colours, 
   context.textBaseline = "middle";
   const middle = (top + bottom) / 2;
   if (!many) {
-    if (at - NA_LEFT > 70) { context.textAlign = "left"; context.fillText("answers", NA_LEFT + 6, middle); }
-    if (width - NA_RIGHT - at > 90) { context.textAlign = "right"; context.fillText("no answer", width - NA_RIGHT - 6, middle); }
+    const margin = readings[0].margin, dot = margin === null || margin === undefined ? -Infinity : place(margin, width);
+    context.textAlign = "left";
+    // At the outer end of its side; next to the dot where that is already there.
+    sideWords(context, "answers", NA_LEFT, at, dot, middle, () => [NA_LEFT + 6, dot + 12]);
+    sideWords(context, "no answer", at, width - NA_RIGHT, dot, middle, size => [width - NA_RIGHT - 6 - size, dot - 12 - size]);
   }
   paintTicks(context, { low, high, y: bottom + 10, width, place, colours });
   const looked = ui.get("selected");
@@ -134,11 +137,22 @@ function paintMargins(context, { width, top, bottom, low, high, place, colours, 
       context.strokeRect(x - 3, none ? middle : top, 6, middle - top);
     }
   });
+  upright(context, { at, top: top - 4, bottom: bottom + 4, thick: 2, colours });
+}
+
+/** Words on one side of the threshold, from the first of some places where they have room and do not touch the dot. */
+function sideWords(context, words, from, to, dot, y, places) {
+  const size = context.measureText(words).width;
+  const start = places(size).find(x => x >= from + 6 && x + size <= to - 6 && (dot + 9 < x || dot - 9 > x + size));
+  if (start !== undefined) context.fillText(words, start, y);
+}
+
+function upright(context, { at, top, bottom, thick, colours }) {
   context.strokeStyle = colours.ink;
-  context.lineWidth = 2;
+  context.lineWidth = thick;
   context.beginPath();
-  context.moveTo(at, top - 4);
-  context.lineTo(at, bottom + 4);
+  context.moveTo(at, top);
+  context.lineTo(at, bottom);
   context.stroke();
 }
 
@@ -188,10 +202,5 @@ function paintCurves(context, { width, top, bottom, place, colours, state }) {
     context.arc(at, y(curve[name][now]), 4.5, 0, 2 * Math.PI);
     context.fill();
   }
-  context.strokeStyle = colours.ink;
-  context.lineWidth = 1;
-  context.beginPath();
-  context.moveTo(at, top - 6);
-  context.lineTo(at, bottom + 8);
-  context.stroke();
+  upright(context, { at, top: top - 6, bottom: bottom + 8, thick: 1, colours });
 }

@@ -288,7 +288,7 @@ def test_what_is_no_reading_is_refused(side):
             FailedReading(None, InputError("The context is empty.")),
             "could not be read .* The context is empty",
         ),
-        ("Ada", "takes two Readings, but got str"),
+        ("Ada", "Expected a Reading, as reader.read gives it, but got str"),
     ]:
         pair = [good, good]
         pair[side] = wrong
