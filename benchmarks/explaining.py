@@ -84,7 +84,10 @@ def converge(reader: qalens.Reader, file: Path, many: int, tested: int) -> None:
 def faithful(
     reader: qalens.Reader, file: Path, many: int, tested: int, methods: str, kinds: Sequence[str]
 ) -> None:
-    chosen = [plan for plan in plans_of(RANKED) if methods in plan.name]
+    plans = plans_of(RANKED)
+    chosen = [plan for plan in plans if plan.name == methods] or [
+        plan for plan in plans if methods in plan.name
+    ]
     found: dict[str, list[float]] = {plan.name: [] for plan in chosen}
     for (kind, target), examples in zip(KINDS.items(), drawn(file, many), strict=True):
         if kind not in kinds:
@@ -277,7 +280,9 @@ def main() -> None:
         default=30,
         help="how many of each kind are explained with other baselines and tested for faithfulness",
     )
-    parser.add_argument("--methods", default="", help="test only methods whose name holds this")
+    parser.add_argument(
+        "--methods", default="", help="test only the method of this name, or those whose names hold it"
+    )
     parser.add_argument("--kinds", nargs="+", choices=tuple(KINDS), default=list(KINDS))
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--model", help="a folder or hub name; default: the bundled checkpoint")
