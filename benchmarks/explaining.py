@@ -93,7 +93,7 @@ def faithful(
         if kind not in kinds:
             continue
         readings = list(reader.read_many(examples[:tested], progress=False))
-        table = reader.rank_methods(readings, target, methods=chosen, progress=False)
+        table = reader.rank_methods(readings, target, methods=chosen)
         print(
             f"\n{kind}, {target}: {table.readings} readings, {len(table.failed)} left out\n\n{ranking(table)}",
             flush=True,
