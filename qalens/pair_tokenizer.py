@@ -36,7 +36,7 @@ class PairTokenizer:
         # From here on a special token typed in a text is text.
         self._rust.encode_special_tokens = True
         self._unknown_id = tokenizer.unk_token_id
-        self._reserved_ids = [i for i in tokenizer.all_special_ids if i != self._unknown_id]
+        self._reserved_ids = set(tokenizer.all_special_ids) - {self._unknown_id}
         self._recent: dict[str, Any] = {}
         self._strings: dict[int, str] = {}
 
@@ -89,9 +89,11 @@ class PairTokenizer:
 
         Unigram vocabularies hold "</s>" as a piece like any other and find it in a text; there it reads as unknown.
         """
-        ids = np.array(encoding.ids, np.int64)
-        if self._unknown_id is not None:
-            ids[np.isin(ids, self._reserved_ids)] = self._unknown_id
+        found = encoding.ids
+        ids = np.array(found, np.int64)
+        typed = self._reserved_ids.intersection(found)
+        if typed and self._unknown_id is not None:
+            ids[np.isin(ids, list(typed))] = self._unknown_id
         return ids
 
     def token_strings(self, ids: NDArray[np.int64]) -> NDArray[np.object_]:

@@ -59,23 +59,23 @@ class JsonStream:
     def members(self) -> Iterator[str]:
         """The keys of the object that comes next; take the value of each before asking for the next key."""
         self._expect("{")
-        while self.peek() != "}":
+        more = self.peek() != "}"
+        while more:
             key = self.value().value
             if not isinstance(key, str):
                 raise self._fault("a key in quotes")
             self._expect(":")
             yield key
-            if self.peek() != "}":
-                self._expect(",")
+            more = self._another("}")
         self._at += 1
 
     def elements(self) -> Iterator[None]:
         """One turn for each element of the array that comes next; take the element before asking for the next."""
         self._expect("[")
-        while self.peek() != "]":
+        more = self.peek() != "]"
+        while more:
             yield
-            if self.peek() != "]":
-                self._expect(",")
+            more = self._another("]")
         self._at += 1
 
     def value(self) -> Located:
@@ -104,6 +104,15 @@ class JsonStream:
         """Make sure that nothing follows."""
         if self.peek():
             raise self._fault("nothing more")
+
+    def _another(self, close: str) -> bool:
+        """Whether a comma and another value come before the bracket that closes; takes the comma."""
+        if self.peek() == close:
+            return False
+        self._expect(",")
+        if self.peek() == close:
+            raise self._fault("another value after the comma")
+        return True
 
     def _expect(self, character: str) -> None:
         if self.peek() != character:

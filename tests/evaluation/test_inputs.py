@@ -259,6 +259,12 @@ NO_SOURCE = {
     "no list": ("dev.json", '{"data": {"a": 1}}', "expected a list under 'data'"),
     "more behind": ("dev.json", json.dumps(squad()) + "]", "expected nothing more"),
     "no comma": ("dev.json", json.dumps(ROWS).replace("}, {", "} {"), "expected ','"),
+    "a comma at the end of an array": (
+        "dev.json",
+        json.dumps(ROWS)[:-1] + ",]",
+        "another value after the comma",
+    ),
+    "a comma at the end of an object": ("dev.json", '{"version": 2,}', "another value after the comma"),
     "no colon": ("dev.json", '{"version" 2}', "expected ':'"),
     "deep": ("dev.json", "[" + "[" * 100_000, "fewer values inside each other"),
 }
