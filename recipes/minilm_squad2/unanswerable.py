@@ -136,7 +136,8 @@ class Paragraphs:
         for context in contexts:
             if context == question.context:
                 continue
-            score = sum(self._idf[w] for w in words & self._words[context])
+            # The order of a set differs between processes; an exact sum does not.
+            score = math.fsum(self._idf[w] for w in words & self._words[context])
             if score > best_score and not any(a in plain(context) for a in answers):
                 best, best_score = context, score
         return best
