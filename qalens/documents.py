@@ -283,7 +283,8 @@ def read_each(
     taken = [_taken(item, d) for d, item in enumerate(given)]
     _check_size(taken, max_characters)
     readable = [Example(question, one.text, _id(one)) for one in taken if isinstance(one, Document)]
-    readings = iter(read_many(readable, progress=progress))
+    # All at once, and so to the end: a Ctrl-C that comes while an unfinished generator is thrown away is lost.
+    readings = iter(list(read_many(readable, progress=progress)))
     return (
         tuple(one if isinstance(one, Document) else _unread(one) for one in taken),
         tuple(next(readings) if isinstance(one, Document) else one for one in taken),

@@ -127,6 +127,18 @@ def test_the_null_rule_runs_over_all_windows_of_all_documents(rule):
     assert (whole.answer is None) == (rule == "max")
 
 
+def test_a_ctrl_c_behind_the_last_document_is_not_lost():
+    class Interrupted(Reader):
+        def read_many(self, items, *, progress=None):
+            yield from super().read_many(items, progress=progress)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        Interrupted(toy_model(), toy_tokenizer()).read_documents(
+            "Who?", ["Ada kept the lamp.", "Tobias slept."]
+        )
+
+
 # --- decisions --------------------------------------------------------------------------------------------------
 
 

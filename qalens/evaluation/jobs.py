@@ -97,12 +97,14 @@ class Attributing:
 def _readings(reader: Any, items: Iterable[Item]) -> Iterator[tuple[Item, Reading | FailedReading]]:
     """Each question with its reading; a broken one never meets the model."""
     items = list(items)
-    read = reader.read_many([item.example for item in items if item.error is None], progress=False)
+    read = iter(reader.read_many([item.example for item in items if item.error is None], progress=False))
     for item in items:
         if item.error is None:
             yield item, next(read)
         else:
             yield item, FailedReading(item.example, InputError(f"{item.place}: {item.error}"))
+    # To the end: a Ctrl-C that comes while an unfinished generator is thrown away is lost.
+    next(read, None)
 
 
 @dataclass(frozen=True, slots=True)

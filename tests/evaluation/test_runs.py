@@ -201,6 +201,21 @@ def test_an_interrupted_run_goes_on_and_ends_with_the_same_bytes(reader, data, t
     )
 
 
+class Interrupted(qalens.Reader):
+    """A reader that is stopped by Ctrl-C when all has been read and only tidying up is left."""
+
+    def read_many(self, items, *, progress=None):
+        yield from super().read_many(items, progress=progress)
+        raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("run", [evaluate_run, read_run, attribute_run])
+def test_a_ctrl_c_behind_the_last_reading_of_a_shard_is_not_lost(run, data, tmp_path):
+    reader = Interrupted(toy_model(), toy_tokenizer(), max_length=48)
+    with pytest.raises(KeyboardInterrupt):
+        run(reader, data, out=tmp_path / "run", plan=PLAN, progress=False)
+
+
 def test_what_is_finished_is_not_computed_again(reader, data, tmp_path, monkeypatch):
     evaluate_run(reader, data, out=tmp_path / "run", plan=PLAN)
     (tmp_path / "run" / "shards" / "0000001.jsonl").unlink()
