@@ -178,13 +178,17 @@ def test_a_signal_stops_the_process_cleanly(model, data, tmp_path):
         "--out",
         str(out),
     ]
-    with subprocess.Popen(
+    # A shell starts what it runs in the background with SIGINT ignored, and a child would inherit that.
+    inherited = signal.signal(signal.SIGINT, signal.default_int_handler)
+    process = subprocess.Popen(
         [*command, "--shard-size", "8", "--quiet"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "OMP_NUM_THREADS": "1"},
-    ) as process:
+    )
+    signal.signal(signal.SIGINT, inherited)
+    with process:
         while process.poll() is None and not list(out.glob("shards/*.jsonl")):
             time.sleep(0.005)
         process.send_signal(signal.SIGINT)
