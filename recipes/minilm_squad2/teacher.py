@@ -106,7 +106,7 @@ def taught(teacher: Teacher, examples: list[Encoded], label: float, size: int = 
     return [Taught(e, said[k], label) for k, e in enumerate(examples)]
 
 
-def distillation(model, batch: list[Taught], temperature: float) -> torch.Tensor:
+def distillation(model, batch: list[Taught]) -> torch.Tensor:
     """Cross-entropy with the own answers of a batch and with what the teacher says of it, by the weight of each label."""
     inputs = collate(batch)
     out = model(**inputs)
@@ -115,12 +115,12 @@ def distillation(model, batch: list[Taught], temperature: float) -> torch.Tensor
     said = torch.full_like(logits, PADDED)
     for row, e in enumerate(batch):
         said[row, :, : len(e.ids)] = torch.from_numpy(e.said).float()
-    soft = (said / temperature).softmax(-1)
-    by_teacher = -(soft * (logits / temperature).log_softmax(-1)).sum(-1).mean(1) * temperature
+    ours = logits.log_softmax(-1)
+    by_teacher = -(said.softmax(-1) * ours).sum(-1).mean(1)
     by_label = torch.stack(
         [
             -(row[0, e.example.starts].mean() + row[1, e.example.ends].mean()) / 2
-            for row, e in zip(logits.log_softmax(-1), batch, strict=True)
+            for row, e in zip(ours, batch, strict=True)
         ]
     )
     label = torch.tensor([e.label for e in batch])

@@ -15,7 +15,6 @@ import logging
 import random
 from collections import Counter
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import torch
@@ -27,7 +26,6 @@ from unanswerable import Question
 log = logging.getLogger("train")
 MASKED = 0.1  # share of the tokens of the text, outside of its answers, that some phases hide in all but the last epoch
 WHOLE = (230, 230)  # words: hardly a paragraph of SQuAD has more
-TEMPERATURE = 1.0  # above 1, the tokens that the teacher holds for second best would count more
 # Weight of an example's own answers against what the teacher says. What a rule has made may have an answer after all, so
 # there the teacher alone is asked.
 LABEL = {"near": 0.5, "far": 0.5, "wide": 0.3, "of_real": 0.0, "of_wide": 0.0}
@@ -81,8 +79,8 @@ class Recipe:
         beside = [e for kind in ("of_real", "of_wide", "wide") for e in lessons[kind]]
         epochs = [lessons[kind] + beside for kind in ("far", "near", "far")]
         epochs[:-1] = [[e.hidden(MASKED, rng) for e in epoch] for epoch in epochs[:-1]]
-        loss = partial(distillation, temperature=TEMPERATURE)
-        save(run_phase("distilled", self.after_first(), epochs, 9e-5, rng, loss=loss), self.out / "distilled")
+        state = run_phase("distilled", self.after_first(), epochs, 9e-5, rng, loss=distillation)
+        save(state, self.out / "distilled")
 
     def taught_teacher(self) -> Teacher:
         file, teacher = self.out / "teacher.pt", Teacher(self.teacher).train()
