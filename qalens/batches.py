@@ -106,8 +106,7 @@ class Stages:
             return
         windows = [p.windows for p in chunk if isinstance(p, Prepared)]
         source = Source(self.model.name, self.model.fingerprint)
-        # All at once, and so to the end: a Ctrl-C that comes while an unfinished generator is thrown away is lost.
-        logits = iter(list(self.model.logits(windows, batch_tokens=self.batch_tokens)))
+        logits = iter(self.model.logits(windows, batch_tokens=self.batch_tokens))
         for prepared in chunk:
             yield (
                 prepared

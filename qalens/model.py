@@ -99,8 +99,8 @@ class QAModel:
 
     def logits(
         self, windows: Sequence[Windows], *, batch_tokens: int | None = None
-    ) -> Iterator[SpanLogits | ModelError]:
-        """The start and end logits of several questions' windows, in their order, as one stream.
+    ) -> list[SpanLogits | ModelError]:
+        """The start and end logits of several questions' windows, in their order.
 
         The windows of all of them are sorted by length and go through the model in batches of about `batch_tokens`
         tokens (default: 2,048 on a CPU, 65,536 on CUDA, 16,384 on MPS), so that little is spent on padding. Where
@@ -115,14 +115,16 @@ class QAModel:
         with self.evaluating():
             for batch in _batches(places, budget):
                 self._run(windows, batch, start, end, failed)
+        found: list[SpanLogits | ModelError] = []
         for q, one in enumerate(windows):
             if q in failed:
-                yield failed[q]
+                found.append(failed[q])
                 continue
             try:
-                yield SpanLogits(one, start[q], end[q])
+                found.append(SpanLogits(one, start[q], end[q]))
             except ModelError as error:
-                yield error
+                found.append(error)
+        return found
 
     def _run(
         self,

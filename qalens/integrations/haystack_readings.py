@@ -122,7 +122,7 @@ def old(readers: Readers, query: str, documents: Sequence[Any], options: ReaderO
     reader = readers.suited(options)
     cut = [_cut(readers.old_pair, reader, query, one) for one in documents]
     windows = [one for one in cut if isinstance(one, Windows)]
-    logits = iter(list(reader.model.logits(windows, batch_tokens=reader.batch_tokens)) if windows else ())
+    logits = iter(reader.model.logits(windows, batch_tokens=reader.batch_tokens) if windows else ())
     outcomes = [next(logits) if isinstance(one, Windows) else one for one in cut]
     failed = tuple((d, one) for d, one in enumerate(outcomes) if isinstance(one, QalensError))
     if len(failed) == len(outcomes):
