@@ -5,8 +5,9 @@
 FILE is in SQuAD 2.0 form; CAUSES is a folder of SQuAD2-CR (Lee et al. 2020) with `word_att_*_validation.tsv`, which marks
 words of unanswerable questions, and `reason_*_validation.tsv`, which tells why each is unanswerable. Of the questions that
 the model rightly leaves without an answer, drawn with a seed, every method ranks the words of the question, and the average
-precision of the marked ones is reported with its 95 % bootstrap interval: over all, and for each reason. Each is also given
-as a multiple of what a random order has on the same questions. The model runs in float32: in bfloat16 paths are integrated
+precision of the marked ones is reported with its 95 % interval over the questions: over all, and for each reason. Each is also
+given as a multiple of what a random order has on the same questions, and minus what a list of function words has, paired by
+question. The model runs in float32: in bfloat16 paths are integrated
 up to the rounding of the target, which takes far longer.
 
 A token of an attribution becomes a number in one of two ways: |value|, where the coordinates of its embedding may cancel, or
@@ -33,10 +34,10 @@ from numpy.typing import NDArray
 
 import qalens
 from qalens.explain import Attribution, Contrast
-from qalens.explain.tables import bootstrap_mean
-from qalens.reading import Reading
-from qalens.text import read_squad
-from qalens.windows import Role
+from qalens.explain.faithfulness.method_comparison import mean_interval
+from qalens.readings.reading import Reading
+from qalens.text.squad_files import read_squad
+from qalens.text.windows import Role
 
 REASONS = {
     "E": "entity",
@@ -76,15 +77,16 @@ def placed(question: str, words: list[str]) -> list[tuple[int, int]] | None:
 
 
 def average_precision(scores: NDArray[np.float64], marked: NDArray[np.bool_]) -> float:
-    """The mean precision at each marked word, best first; words with equal scores count as in any order."""
+    """The mean precision at each marked word, best first; with equal scores its expectation over all their orders."""
     total = 0.0
     for score in scores[marked]:
-        above, level = scores > score, scores == score
-        # The expectation over orders of the level ones, of which one is this word itself.
-        hits = marked[above].sum() + 1 + (marked[level].sum() - 1) / 2
-        rank = above.sum() + 1 + (level.sum() - 1) / 2
-        total += hits / rank
-    return total / marked.sum()
+        level = scores == score
+        above, above_marked = (scores > score).sum(), marked[scores > score].sum()
+        # This word is equally likely at each place among its equals; the marked ones of the others are spread evenly.
+        place = np.arange(level.sum())
+        beside = (marked[level].sum() - 1) / max(level.sum() - 1, 1)
+        total += ((above_marked + 1 + place * beside) / (above + 1 + place)).mean()
+    return float(total / marked.sum())
 
 
 @dataclass(frozen=True)
@@ -117,7 +119,7 @@ def attribution(target: str = "no_answer", **options: object) -> Method:
         found = reader.attribute(reading, chosen, **how)
         return {
             "value": np.abs(by_word(question, found, found.values, np.sum)),
-            "size": by_word(question, found, found.sizes, np.linalg.norm),
+            "magnitude": by_word(question, found, found.magnitudes, np.linalg.norm),
         }
 
     return scores
@@ -164,8 +166,8 @@ def together(*names: str) -> Method:
     """The mean of the ranks that other methods give, each by size."""
 
     def scores(reader: qalens.Reader, question: Question) -> Scores:
-        ranks = [METHODS[name](reader, question)["size"].argsort().argsort() for name in names]
-        return {"size": np.mean(ranks, 0)}
+        ranks = [METHODS[name](reader, question)["magnitude"].argsort().argsort() for name in names]
+        return {"magnitude": np.mean(ranks, 0)}
 
     return scores
 
@@ -287,8 +289,13 @@ def precisions(reader: qalens.Reader, chosen: list[Question], method: Method) ->
     return {how: np.array(values) for how, values in found.items()}
 
 
-def row(name: str, precision: NDArray, random_order: NDArray, reasons: NDArray) -> str:
-    cells = [name, str(bootstrap_mean(precision)), f"{precision.mean() / random_order.mean():.2f}"]
+def row(name: str, precision: NDArray, random_order: NDArray, listed: NDArray, reasons: NDArray) -> str:
+    cells = [
+        name,
+        str(mean_interval(precision)),
+        f"{precision.mean() / random_order.mean():.2f}",
+        str(mean_interval(precision - listed)),
+    ]
     for reason in sorted(set(reasons)):
         here = reasons == reason
         cells.append(f"{precision[here].mean():.2f} / {random_order[here].mean():.2f}")
@@ -311,20 +318,21 @@ def main() -> None:
     reasons = np.array([question.reason for question in chosen])
     random_order = np.array([chance(question.marks) for question in chosen])
     found = [("random order", random_order)]
+    listed = precisions(reader, chosen, no_function_word)["control"]
     for name, method in METHODS.items():
         if args.methods and args.methods not in name:
             continue
         for how, precision in precisions(reader, chosen, method).items():
             found.append((f"{name}: {how}", precision))
-            print(row(*found[-1], random_order, reasons), file=sys.stderr, flush=True)
+            print(row(*found[-1], random_order, listed, reasons), file=sys.stderr, flush=True)
     names = [f"{reason} ({(reasons == reason).sum()})" for reason in sorted(set(reasons))]
     print(
-        f"{len(chosen)} questions; average precision with its 95 % interval, over random, and for each reason over random\n"
+        f"{len(chosen)} questions; average precision with its 95 % interval, over random, minus the list of function words (paired), and for each reason over random\n"
     )
-    print(f"| method | average precision | × random | {' | '.join(names)} |")
-    print(f"|{'---|' * (3 + len(names))}")
+    print(f"| method | average precision | × random | minus the list | {' | '.join(names)} |")
+    print(f"|{'---|' * (4 + len(names))}")
     for name, precision in sorted(found, key=lambda pair: -pair[1].mean()):
-        print(row(name, precision, random_order, reasons))
+        print(row(name, precision, random_order, listed, reasons))
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ from haystack import Document
 from haystack_integrations.components.readers.transformers import TransformersExtractiveReader
 
 from haystack_integrations.components.readers.qalens import QALensExtractiveReader
-from qalens.model import BUNDLED
+from qalens.models.hub import BUNDLED
 
 QUESTION = "Who repaired the fog bell of the lighthouse?"
 ANSWER = "In the winter of 1869 Tobias Marlow repaired the fog bell of the lighthouse."

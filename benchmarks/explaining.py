@@ -2,12 +2,15 @@
 
     python benchmarks/explaining.py converge FILE [--questions 200] [--tested 30]
     python benchmarks/explaining.py faithful FILE [--questions 200] [--tested 30] [--methods NAME] [--kinds KIND ...]
+    python benchmarks/explaining.py sanity FILE [--tested 30] [--methods NAME] [--kinds KIND ...] [--json sanity.json]
     python benchmarks/explaining.py speed FILE [--questions 8] [--rounds 2]
     python benchmarks/explaining.py long
 
 FILE is in SQuAD form. `converge` takes as many answerable as unanswerable questions, drawn with a seed, explains the answer
 of the first and the no-answer of the second, and tests the words found against random ones. `faithful` only tests them, with
 the methods and kinds of questions that are named; the two kinds can run beside each other, since nothing is timed.
+`sanity` runs the sanity checks of every built-in method: ranks under randomised weights, infidelity, max-sensitivity; its JSON is
+for `benchmarks/measured.py`, which writes the table of docs/concepts/faithfulness.md.
 `speed` compares on the same readings, in turns:
 
 - `recipe`: what the question-answering tutorial of Captum does: layer integrated gradients of the largest start logit and
@@ -27,10 +30,12 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import json
 import random
 import statistics
 import time
 from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -38,11 +43,12 @@ import torch
 from captum.attr import LayerIntegratedGradients
 
 import qalens
-from qalens.explain import FaithfulnessTable, Options
-from qalens.explain.options import plans_of
-from qalens.explain.quadrature import LEAST_CHANGE
-from qalens.explain.tables import bootstrap_mean
-from qalens.text import Example, read_squad
+from qalens.explain import FaithfulnessTable, Options, SanityChecks
+from qalens.explain.attribution.options import plans_of
+from qalens.explain.attribution.quadrature import LEAST_CHANGE
+from qalens.explain.faithfulness.method_comparison import mean_interval
+from qalens.text.examples import Example
+from qalens.text.squad_files import read_squad
 
 SENTENCE = (
     "The keeper wrote the height of every tide into a small green book that nobody else was allowed to open. "
@@ -109,12 +115,12 @@ def faithful(
 def convergence(name: str, baseline: str, found: list) -> str:
     good = [a for a in found if isinstance(a, qalens.Attribution)]
     converged = sum(a.converged for a in good)
-    passes = np.array([a.trust.passes for a in good])
+    passes = np.array([a.diagnostics.passes for a in good])
     error = np.median([a.completeness_error for a in good])
-    detour = bootstrap_mean([a.trust.detour for a in good])
+    elsewhere = mean_interval([a.diagnostics.other_span_share for a in good])
     return (
         f"| {name} | {baseline} | {converged} of {len(found)} ({converged / len(found):.1%}) | {error:.1%} | "
-        f"{np.median(passes):.0f} | {np.quantile(passes, 0.95):.0f} | {detour} |"
+        f"{np.median(passes):.0f} | {np.quantile(passes, 0.95):.0f} | {elsewhere} |"
     )
 
 
@@ -125,10 +131,70 @@ def ranking(table: FaithfulnessTable) -> str:
     ]
     for row in table.rows:
         lines.append(
-            f"| {row.method} | {row.comprehensiveness} | {row.comprehensiveness_z} | {'yes' if row.beats_random else '**no**'} | "
+            f"| {row.method} | {row.comprehensiveness} | {row.comprehensiveness_z} | {'yes' if row.beats_random else '**no**'}, p {row.random_p:.3f} | "
             f"{row.comprehensiveness_normalised} | {row.sufficiency} | {row.sufficiency_z} |"
         )
+    lines += ["", "| pair | comprehensiveness | z | sufficiency | sign test |", "|---|---|---|---|---|"]
+    lines += [
+        f"| {d.method} minus {d.other} | {d.comprehensiveness} | {d.comprehensiveness_z} | {d.sufficiency} | p {d.p:.3f} |"
+        for d in table.differences
+    ]
     return "\n".join(lines)
+
+
+# --- sanity -----------------------------------------------------------------------------------------------------------
+
+
+CHECKED = (
+    Options(),
+    Options("input_x_gradient"),
+    Options("occlusion"),
+    Options("shapley", over="question", samples=8),
+    Options("layer_conductance", layer=2, tolerance=0.2),
+)
+
+
+def sanity(
+    reader: qalens.Reader, file: Path, tested: int, methods: str, kinds: Sequence[str], out: Path | None
+) -> None:
+    tables: dict[str, list[list[str]]] = {}
+    for (kind, target), examples in zip(KINDS.items(), drawn(file, tested), strict=True):
+        if kind not in kinds:
+            continue
+        readings = list(reader.read_many(examples, progress=False))
+        name = f"{target} of {len(readings)} {kind} questions"
+        print(f"\n{name}\n", flush=True)
+        for how in (plan for plan in CHECKED if methods in plan.name):
+            options = {
+                f.name: getattr(how, f.name) for f in fields(how) if f.name not in ("method", "agreement")
+            }
+            found = [
+                reader.sanity_checks(reading, target, how.method, draws=3, **options) for reading in readings
+            ]
+            for line in sanity_rows(how.name, found):
+                tables.setdefault(name, []).append(line)
+                print(" | ".join(line), flush=True)
+            if out is not None:  # what is there is kept where the rest is stopped
+                out.write_text(json.dumps({"sanity_checks": tables}, indent=1), encoding="utf-8")
+
+
+def sanity_rows(name: str, found: Sequence[SanityChecks]) -> list[list[str]]:
+    """The cells of a line each for values, their absolute values and magnitudes; the last two columns are of the values."""
+    layers = [one.layer for one in found[0].randomised]
+    stages = [0, (len(layers) - 1) // 2, len(layers) - 2, len(layers) - 1]
+    lines = []
+    for by in ("values", "absolute", "magnitudes"):
+        ranks = [mean_interval([getattr(one.randomised[k], by) for one in found]) for k in stages]
+        rest = (
+            [
+                mean_interval([one.infidelity_share for one in found]),
+                mean_interval([one.sensitivity for one in found]),
+            ]
+            if by == "values"
+            else ["", ""]
+        )
+        lines.append([name, by, *map(str, [*ranks, *rest])])
+    return lines
 
 
 # --- speed ------------------------------------------------------------------------------------------------------------
@@ -180,7 +246,7 @@ def interpreted(reader: qalens.Reader, question: str, context: str) -> tuple[flo
 
 def explained(reader: qalens.Reader, readings: list, number: int, **options) -> tuple[float, int]:
     found = reader.attribute(readings[number], "answer", **options)
-    return found.completeness_error, found.trust.passes
+    return found.completeness_error, found.diagnostics.passes
 
 
 def speed(file: Path, many: int, rounds: int, model: str | None) -> None:
@@ -250,7 +316,7 @@ def long_text() -> None:
             taken = time.perf_counter() - began
             print(
                 f"{turn}: {name}, {len(reading.windows)} windows, {len(attribution.tokens)} tokens explained: at most "
-                f"{peak() - before:.1f} MiB more, {taken:.2f} s, {attribution.trust.passes} points, "
+                f"{peak() - before:.1f} MiB more, {taken:.2f} s, {attribution.diagnostics.passes} points, "
                 f"{attribution.target.note or 'the only window'}"
             )
 
@@ -271,7 +337,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", choices=("converge", "faithful", "speed", "long"))
+    parser.add_argument("what", choices=("converge", "faithful", "sanity", "speed", "long"))
     parser.add_argument("file", type=Path, nargs="?", help="questions in SQuAD form")
     parser.add_argument("--questions", type=int, help="how many of each kind")
     parser.add_argument(
@@ -285,12 +351,15 @@ def main() -> None:
     )
     parser.add_argument("--kinds", nargs="+", choices=tuple(KINDS), default=list(KINDS))
     parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--json", type=Path, help="where the table of sanity goes")
     parser.add_argument("--model", help="a folder or hub name; default: the bundled checkpoint")
     args = parser.parse_args()
     if args.what == "long":
         long_text()
     elif args.file is None:
         parser.error(f"{args.what} needs a FILE")
+    elif args.what == "sanity":
+        sanity(qalens.load(args.model), args.file, args.tested, args.methods, args.kinds, args.json)
     elif args.what in ("converge", "faithful"):
         reader, many = qalens.load(args.model), args.questions or 200
         if args.what == "converge":

@@ -182,7 +182,7 @@ def cut_queries(folder: Path, kind: str, cases: list[Any]) -> list[bool]:
     from parity_haystack import query_was_cut
     from transformers import AutoTokenizer
 
-    from qalens.windows import PairTokenizer
+    from qalens.text.windows import PairTokenizer
 
     pair = PairTokenizer(AutoTokenizer.from_pretrained(folder))
     return [query_was_cut(case, case["options"], pair) for case in cases]

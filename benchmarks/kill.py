@@ -32,8 +32,8 @@ import torch
 import transformers
 
 import qalens
-from qalens.evaluation.folder import REPORT
-from qalens.evaluation.runs import Plan, evaluate_run, open_run
+from qalens.evaluation.runs.folder import REPORT
+from qalens.evaluation.runs.runs import Plan, evaluate_run, open_run
 from qalens.testing import toy_model, toy_tokenizer
 
 SHARD = 8
@@ -75,8 +75,9 @@ def evaluate(reader: qalens.Reader, data: Path, out: Path, plan: Plan) -> None:
 
 
 def bytes_of(out: Path) -> dict[str, bytes]:
-    """What the folder of a run holds, without the lock, which names a process."""
-    files = (file for file in sorted(out.rglob("*")) if file.is_file() and file.name != "lock")
+    """What the folder of a run holds, without what names a process, and what a killed one left hidden."""
+    files = (file for file in sorted(out.rglob("*")) if file.is_file() and file.name not in ("lock", "owner"))
+    files = (file for file in files if not file.name.startswith("."))
     return {str(file.relative_to(out)): file.read_bytes() for file in files}
 
 

@@ -23,7 +23,7 @@ from haystack import Document
 from transformers import AutoTokenizer
 
 from haystack_integrations.components.readers.qalens import QALensExtractiveReader
-from qalens.windows import PairTokenizer
+from qalens.text.windows import PairTokenizer
 
 TOLERANCE = 2e-4
 

@@ -118,7 +118,9 @@ def timed(run: Callable[[], list[Any]]) -> tuple[float, list[Any]]:
     return time.perf_counter() - began, answers
 
 
-def compare(name: str, folder: Path, rows: list[dict[str, str]], given: argparse.Namespace) -> None:
+def compare(
+    name: str, folder: Path, rows: list[dict[str, str]], given: argparse.Namespace
+) -> dict[str, list[float]]:
     with tempfile.TemporaryDirectory() as scratch:
         questions = Path(scratch) / "questions.json"
         questions.write_text(json.dumps(rows), encoding="utf-8")
@@ -135,8 +137,8 @@ def compare(name: str, folder: Path, rows: list[dict[str, str]], given: argparse
         runs |= {one: (lambda run=run: timed(run)) for one, run in ours.items()}
         seconds, answers = rounds(runs, given.rounds)
         old.close()
-    table(seconds, len(rows))
     print(f"  {agreement(answers['new exact'], answers['old 1'])}")
+    return table(seconds, len(rows))
 
 
 def rounds(
@@ -154,12 +156,16 @@ def rounds(
     return seconds, answers
 
 
-def table(seconds: dict[str, list[float]], n: int) -> None:
+def table(seconds: dict[str, list[float]], n: int) -> dict[str, list[float]]:
+    """Questions a second of each, and its ratio to the fastest old one."""
+    found = {}
     best_old = [min(seconds[f"old {size}"][k] for size in OLD_SIZES) for k in range(len(seconds["new"]))]
     print(f"  {'':<10} questions/s   × the fastest old")
     for name, taken in seconds.items():
         ratio = statistics.median(b / t for b, t in zip(best_old, taken, strict=True))
-        print(f"  {name:<10} {n / statistics.median(taken):>11.1f}   {ratio:>6.2f}")
+        found[name] = [n / statistics.median(taken), ratio]
+        print(f"  {name:<10} {found[name][0]:>11.1f}   {ratio:>6.2f}")
+    return found
 
 
 def agreement(ours: list[Any], old: list[Any]) -> str:
@@ -180,7 +186,7 @@ def bert_geometry(folder: Path) -> Path:
     import torch
     from transformers import AutoTokenizer, BertConfig, BertForQuestionAnswering
 
-    from qalens.model import BUNDLED
+    from qalens.models.hub import BUNDLED
 
     tokenizer = AutoTokenizer.from_pretrained(BUNDLED)
     torch.manual_seed(0)
@@ -199,6 +205,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--geometry", nargs="*", choices=("minilm", "bert"), default=("minilm", "bert"))
+    parser.add_argument("--json", type=Path, help="a file for the numbers")
     parser.add_argument("--old-side", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.old_side:
@@ -213,8 +220,8 @@ def measure(given: argparse.Namespace) -> None:
     import torch
     import transformers
 
-    from qalens.model import BUNDLED
-    from qalens.text import read_squad
+    from qalens.models.hub import BUNDLED
+    from qalens.text.squad_files import read_squad
 
     torch.set_num_threads(given.threads)
     transformers.utils.logging.disable_progress_bar()
@@ -225,8 +232,12 @@ def measure(given: argparse.Namespace) -> None:
         folders = {"minilm": BUNDLED}
         if "bert" in given.geometry:
             folders["bert"] = bert_geometry(Path(scratch))
-        for name in given.geometry:
-            compare(name, folders[name], rows, given)
+        found = {name: compare(name, folders[name], rows, given) for name in given.geometry}
+    if given.json:
+        import machine
+
+        told = json.dumps({f"pipelines_{machine.kind()}": found}, indent=2)
+        given.json.write_text(f"{told}\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

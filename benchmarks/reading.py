@@ -23,6 +23,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import itertools
+import json
 import resource
 import statistics
 import subprocess
@@ -31,15 +32,17 @@ import tempfile
 import time
 from pathlib import Path
 
+import machine
 import numpy as np
 import torch
 import transformers
 from transformers import AutoTokenizer, BertConfig, BertForQuestionAnswering
 
 import qalens
-from qalens.evaluation.squad import squad_scores
-from qalens.model import BUNDLED
-from qalens.text import Example, read_squad
+from qalens.evaluation.scores.squad import squad_scores
+from qalens.models.hub import BUNDLED
+from qalens.text.examples import Example
+from qalens.text.squad_files import read_squad
 
 SENTENCE = (
     "The keeper wrote the height of every tide into a small green book that nobody else was allowed to open. "
@@ -121,7 +124,7 @@ def same_as_loop(reader: qalens.Reader, readings, loop_answers: list[str]) -> tu
     return same, legal
 
 
-def compare(name: str, folder: Path, examples: list[Example], rounds: int) -> None:
+def compare(name: str, folder: Path, examples: list[Example], rounds: int) -> dict[str, float]:
     exact, auto = qalens.load(folder), qalens.load(folder, dtype="auto")
     print(f"\n{name}: {len(examples)} questions, {rounds} rounds, {torch.get_num_threads()} threads")
     print(f"  {auto.model.note}")
@@ -139,10 +142,12 @@ def compare(name: str, folder: Path, examples: list[Example], rounds: int) -> No
         for key, call in work.items():
             taken, results[key] = seconds(call)
             times[key].append(taken)
-    report(times, results, exact, len(examples))
+    return report(times, results, exact, len(examples))
 
 
-def report(times: dict[str, list[float]], results, reader: qalens.Reader, n: int) -> None:
+def report(times: dict[str, list[float]], results, reader: qalens.Reader, n: int) -> dict[str, float]:
+    """Print what was measured; the ratios that the page of measurements shows."""
+
     def ratio(a: str, b: str) -> float:
         return statistics.median(x / y for x, y in zip(times[a], times[b], strict=True))
 
@@ -160,6 +165,13 @@ def report(times: dict[str, list[float]], results, reader: qalens.Reader, n: int
     for key in ("read_many", "auto"):
         scores = squad_scores(results[key])
         print(f"  {key}: EM {scores.exact:.2f}, F1 {scores.f1:.2f}")
+    return {
+        "`read_many` in float32, × the loop": ratio("loop", "read_many"),
+        '`read_many` with `dtype="auto"`, × the loop': ratio("loop", "auto"),
+        "bare passes in float32, × the loop": ratio("loop", "bare"),
+        "`read_many` in float32, time × the bare passes": ratio("read_many", "bare"),
+        '`read_many` with `dtype="auto"`, time × the bare passes': ratio("auto", "bare auto"),
+    }
 
 
 KINDS = ("read", "documents", "pipeline", "old-scores")
@@ -221,6 +233,8 @@ def main() -> None:
     parser.add_argument("file", type=Path, nargs="?", help="SQuAD-format file")
     parser.add_argument("--questions", type=int, default=500)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--bundled-only", action="store_true", help="leave out the geometry of BERT base")
+    parser.add_argument("--json", type=Path, help="a file for the ratios")
     parser.add_argument("--long", nargs="*", choices=KINDS, help="what a long text costs; without names all")
     parser.add_argument("--characters", type=int, nargs="+", default=[10**4, 10**5, 10**6])
     parser.add_argument("--alone", choices=KINDS, help=argparse.SUPPRESS)
@@ -232,9 +246,14 @@ def main() -> None:
         everything = list(read_squad(options.file))
         step = max(1, len(everything) // options.questions)
         examples = list(itertools.islice(everything[::step], options.questions))
-        compare("bundled checkpoint", BUNDLED, examples, options.rounds)
-        with tempfile.TemporaryDirectory() as folder:
-            compare("bert-base geometry", bert_geometry(Path(folder)), examples, options.rounds)
+        found = {"bundled MiniLM": compare("bundled checkpoint", BUNDLED, examples, options.rounds)}
+        if not options.bundled_only:
+            with tempfile.TemporaryDirectory() as folder:
+                made = bert_geometry(Path(folder))
+                found["geometry of BERT base"] = compare("bert-base geometry", made, examples, options.rounds)
+        if options.json:
+            told = json.dumps({f"reading_{machine.kind()}": found}, indent=2, ensure_ascii=False)
+            options.json.write_text(f"{told}\n", encoding="utf-8")
     if options.long is not None:
         print("\nlong texts, each in a process of its own")
         for kind in options.long or KINDS:

@@ -32,8 +32,8 @@ import torch
 import transformers
 
 import qalens
-from qalens.evaluation.runs import Plan, evaluate_run
-from qalens.text import read_squad
+from qalens.evaluation.runs.runs import Plan, evaluate_run
+from qalens.text.squad_files import read_squad
 
 NAMES = "Ada Tobias Ellen Mara John Ines Otto Ruth".split()
 THINGS = "lamp,log book,fog bell,green door,oil store,spiral stair,brass lens,signal flag".split(",")

@@ -36,10 +36,11 @@ from haystack import Document
 from haystack_integrations.components.readers.transformers import TransformersExtractiveReader
 
 from haystack_integrations.components.readers.qalens import QALensExtractiveReader
-from qalens.evaluation.answers import best_match
-from qalens.evaluation.squad import gold_texts
-from qalens.model import BUNDLED
-from qalens.text import Example, read_squad
+from qalens.evaluation.scores.answers import best_match
+from qalens.evaluation.scores.squad import gold_texts
+from qalens.models.hub import BUNDLED
+from qalens.text.examples import Example
+from qalens.text.squad_files import read_squad
 
 Run = Callable[[str, list[Document], bool], dict[str, Any]]
 

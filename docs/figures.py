@@ -10,11 +10,11 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
 import qalens
-from qalens import by_window, datasets, plots
-from qalens.evaluation.squad import squad_scores
+from qalens import datasets, per_window, plots
+from qalens.evaluation.scores.squad import squad_scores
 from qalens.explain import DropSentence
 from qalens.reader import Reader
-from qalens.reading import Reading
+from qalens.readings.reading import Reading
 
 HERE = Path(__file__).parent
 TEXT = (
@@ -38,7 +38,7 @@ def pictures(reader: Reader) -> Iterator[tuple[str, Figure]]:
     yield "pictures/no-answer", plots.no_answer(none).figure
     yield "pictures/attribution", plots.attribution_words(why, k=8).figure
     yield "pictures/faithfulness", plots.faithfulness(reader.faithfulness(reading, why)).figure
-    yield "pictures/lens", plots.lens(reader.lens(reading)).figure
+    yield "pictures/lens", plots.logit_lens(reader.logit_lens(reading)).figure
     yield "pictures/windows", plots.windows(long_reading(reader)).figure
     yield "concepts/pictures/span-map", plots.span_map(reading).figure
     yield "concepts/pictures/heads", plots.heads(reader.ablate_heads(reading, "margin")).figure
@@ -51,6 +51,7 @@ def pictures(reader: Reader) -> Iterator[tuple[str, Figure]]:
     )
     yield "concepts/pictures/threshold", threshold(sample)
     yield "concepts/pictures/calibration", calibration(reader)
+    yield "concepts/pictures/behavior", plots.behavior(qalens.behavior.run(reader)).figure
 
 
 def long_reading(reader: Reader) -> Reading:
@@ -62,7 +63,7 @@ def long_reading(reader: Reader) -> Reading:
 
 def leakage(sample: list[Reading]) -> Figure:
     """What the classic product loses on the question where it loses most."""
-    losses = [by_window.leakage(reading.logits) for reading in sample]
+    losses = [per_window.leakage(reading.logits) for reading in sample]
     worst = max(range(len(sample)), key=lambda k: losses[k].total[0])
     parts = {
         "end before start": losses[worst].reversed[0],
@@ -82,7 +83,7 @@ def leakage(sample: list[Reading]) -> Figure:
 def unsure_of_edges(sample: list[Reading]) -> Reading:
     """The answered question whose edges are the least sure."""
     answered = [reading for reading in sample if reading.answer is not None]
-    return max(answered, key=lambda reading: reading.spans.uncertainty().edges)
+    return max(answered, key=lambda reading: reading.spans.uncertainty().boundaries)
 
 
 def threshold(sample: list[Reading]) -> Figure:

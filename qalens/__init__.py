@@ -18,53 +18,56 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from qalens import (
-        by_window,
+        behavior,
         datasets,
-        decision,
-        documents,
+        display,
         errors,
         evaluation,
         explain,
-        model,
+        models,
         reader,
-        reading,
+        readings,
         retrieval,
         spans,
         testing,
         text,
-        views,
         widgets,
-        windows,
     )
-    from qalens.decision import Decision
+    from qalens.behavior.comparing import compare_models
+    from qalens.browser.page import page
+    from qalens.display import plots
     from qalens.errors import InputError, MissingExtraError, ModelError, QalensError
     from qalens.evaluation.evaluate import evaluate
     from qalens.evaluation.report import Report
-    from qalens.explain.attribution import Attribution, FailedAttribution
+    from qalens.explain.attribution.record import Attribution, FailedAttribution
     from qalens.explain.targets import Contrast
     from qalens.reader import Reader, load
-    from qalens.reading import FailedReading, Reading
-    from qalens.spans import Answer, SpanDistribution, SpanLogits
-    from qalens.text import CharSpan, Example
-    from qalens.views import plots
-    from qalens.widgets.front_door import explore
+    from qalens.readings.reading import FailedReading, Reading
+    from qalens.spans import per_window
+    from qalens.spans.decision import Decision
+    from qalens.spans.distribution import Answer, SpanDistribution
+    from qalens.spans.logits import SpanLogits
+    from qalens.text.examples import CharSpan, Example
+    from qalens.widgets.exploring import explore
 
 _HOME = {
     "load": "reader",
+    "page": "browser.page",
     "evaluate": "evaluation.evaluate",
-    "explore": "widgets.front_door",
+    "compare_models": "behavior.comparing",
+    "explore": "widgets.exploring",
     "Report": "evaluation.report",
     "Reader": "reader",
-    "Reading": "reading",
-    "FailedReading": "reading",
-    "Example": "text",
-    "CharSpan": "text",
-    "Answer": "spans",
-    "SpanDistribution": "spans",
-    "SpanLogits": "spans",
-    "Decision": "decision",
-    "Attribution": "explain.attribution",
-    "FailedAttribution": "explain.attribution",
+    "Reading": "readings.reading",
+    "FailedReading": "readings.reading",
+    "Example": "text.examples",
+    "CharSpan": "text.examples",
+    "Answer": "spans.distribution",
+    "SpanDistribution": "spans.distribution",
+    "SpanLogits": "spans.logits",
+    "Decision": "spans.decision",
+    "Attribution": "explain.attribution.record",
+    "FailedAttribution": "explain.attribution.record",
     "Contrast": "explain.targets",
     "QalensError": "errors",
     "InputError": "errors",
@@ -72,24 +75,22 @@ _HOME = {
     "MissingExtraError": "errors",
 }
 _MODULES = {
-    "by_window": "by_window",
+    "behavior": "behavior",
     "datasets": "datasets",
-    "decision": "decision",
-    "documents": "documents",
     "errors": "errors",
     "evaluation": "evaluation",
     "explain": "explain",
-    "model": "model",
-    "plots": "views.plots",
+    "models": "models",
+    "per_window": "spans.per_window",
+    "plots": "display.plots",
     "reader": "reader",
-    "reading": "reading",
+    "readings": "readings",
     "retrieval": "retrieval",
     "spans": "spans",
     "testing": "testing",
     "text": "text",
-    "views": "views",
+    "display": "display",
     "widgets": "widgets",
-    "windows": "windows",
 }
 
 __version__ = "0.1.0"
@@ -111,27 +112,27 @@ __all__ = [
     "Report",
     "SpanDistribution",
     "SpanLogits",
-    "by_window",
+    "behavior",
+    "compare_models",
     "datasets",
-    "decision",
-    "documents",
+    "display",
     "errors",
     "evaluate",
     "evaluation",
     "explain",
     "explore",
     "load",
-    "model",
+    "models",
+    "page",
+    "per_window",
     "plots",
     "reader",
-    "reading",
+    "readings",
     "retrieval",
     "spans",
     "testing",
     "text",
-    "views",
     "widgets",
-    "windows",
 ]
 
 
@@ -140,7 +141,19 @@ def __getattr__(name: str) -> Any:
         return getattr(importlib.import_module(f"qalens.{_HOME[name]}"), name)
     if name in _MODULES:
         return importlib.import_module(f"qalens.{_MODULES[name]}")
-    raise AttributeError(f"module 'qalens' has no attribute {name!r}")
+    raise AttributeError(f"module 'qalens' has no attribute {name!r}.{_elsewhere(name)}", name=name)
+
+
+def _elsewhere(name: str) -> str:
+    """Where a name is that was looked for here, as a sentence with a space before it; or nothing."""
+    if name.startswith("_"):  # asked after by tools, which go on without it
+        return ""
+    from qalens import widgets
+    from qalens.errors import meant
+
+    if name in widgets.__all__:
+        return f" It is qalens.widgets.{name}."
+    return meant(name, [*__all__, "plots"])
 
 
 def __dir__() -> list[str]:

@@ -2,52 +2,79 @@
 
 A retriever is any object with `search(query, top_k)` that gives documents, best first, in a form that
 `provenance.as_document` knows; scores travel in the documents and are kept beside the answer, never mixed into a
-probability: a BM25 score says how well words match, not whether an answer stands there.
+probability: a BM25 score says how well words match, not whether an answer is there.
 
 The index here counts words with bm25s. Words are cut by the rules of Unicode, not of English: letters with their marks,
-digits, and for scripts that put no blanks between words each character and each pair of neighbours.
+digits, and for scripts without spaces between words each character and each pair of neighbours.
 """
 
 from __future__ import annotations
 
 import functools
+import hashlib
 import json
 import numbers
 import re
+import secrets
+import shutil
 import unicodedata
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
+from filelock import FileLock
 
-from qalens.errors import InputError, MissingExtraError
-from qalens.provenance import Document, as_document
+from qalens.checks import is_whole
+from qalens.errors import InputError, MissingExtraError, shown
+from qalens.files import as_path, is_of_the_system, sync_file, write_file, writing
+from qalens.readings.provenance import Document, as_document
+from qalens.text.graphemes import UNSPACED
+from qalens.text.tables import rows_of_table
 
-_FORMAT = 1
-_RECORDS, _ABOUT, _COUNTS = "documents.jsonl", "qalens-index.json", "bm25"
-# Han, kana, Thai, Lao, Myanmar and Khmer: scripts that write words without blanks between them.
-_UNSPACED = re.compile(
-    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
-    "\U00020000-\U0003fffd]+"
-)
+_FORMAT = 2
+_RECORDS, _ABOUT, _COUNTS, _LOCK = "documents.jsonl", "qalens-index.json", "bm25", "lock"
+# What reading a damaged folder can raise: the disk, JSON and arrays that are none or of another form.
+_DAMAGE = (
+    OSError, EOFError, ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError, MemoryError
+)  # fmt: skip
+_UNSPACED = re.compile(UNSPACED)
 
 
 @runtime_checkable
 class Retriever(Protocol):
-    """What finds documents for a question: an `Index`, a dense retriever, a search engine's client."""
+    """The interface of a retriever: an `Index`, a dense retriever or the client of a search engine."""
 
     def search(self, query: str, top_k: int) -> Iterable[Any]:
-        """At most `top_k` documents for a question, best first, as `provenance.as_document` takes them."""
+        """Find documents for a question.
+
+        Parameters
+        ----------
+        query : str
+            The question.
+        top_k : int
+            How many documents at most.
+
+        Returns
+        -------
+        iterable of object
+            Best first, in any form that `provenance.as_document` accepts.
+        """
         ...
 
 
 class Index:
-    """A BM25 index of documents: build it, save it, load it, search it.
+    """A BM25 index of documents that can be built, saved, loaded and searched.
 
-    `build` takes documents as strings, dicts, or Haystack's; `search` gives them back with their scores. Needs the extra
-    `retrieval`.
+    `build` takes documents as strings, dicts or Haystack documents; `search` returns them with their scores. Needs
+    the extra `retrieval`.
 
+    References
+    ----------
+    Robertson and Zaragoza 2009; computed by the package bm25s.
+
+    Examples
+    --------
     >>> index = Index.build(["Ada kept the lamp.", {"text": "Tobias slept.", "id": "diary"}])
     >>> [(document.text, document.score > 0) for document in index.search("Who kept the lamp?", 1)]
     [('Ada kept the lamp.', True)]
@@ -61,11 +88,27 @@ class Index:
     def build(cls, documents: Iterable[Any]) -> Index:
         """Index documents; an empty one is kept and never found.
 
-        Raises `InputError` for no document at all and for one that is no document, with its place; `MissingExtraError`
-        where bm25s is not installed.
+        Parameters
+        ----------
+        documents : iterable of object
+            Documents in any form that `provenance.as_document` accepts.
+
+        Returns
+        -------
+        Index
+
+        Raises
+        ------
+        InputError
+            For no documents, and for one that is not a document, with its position.
+        MissingExtraError
+            For a missing bm25s.
         """
         bm25s = _bm25s()
-        if isinstance(documents, str | bytes | dict):
+        table = rows_of_table(documents)
+        if table is not None:
+            documents = table
+        elif isinstance(documents, str | bytes | dict):
             raise InputError(
                 f"documents has to be a list of documents, but is one {type(documents).__name__}."
             )
@@ -85,10 +128,25 @@ class Index:
         return len(self.documents)
 
     def search(self, query: str, top_k: int = 10) -> tuple[Document, ...]:
-        """The `top_k` documents that share most with the query, best first, each with its BM25 `score`.
+        """Find the documents that share most with a query, best first, each with its BM25 `score`.
 
-        A document without a single word of the query is not among them, so there may be fewer, or none. Equal scores: the
-        earlier document. Raises `InputError` for a query that is no str and a `top_k` below 1.
+        A document without any word of the query is not returned. Among equal scores the earlier document comes first.
+
+        Parameters
+        ----------
+        query : str
+            The question.
+        top_k : int, default 10
+            How many documents at most.
+
+        Returns
+        -------
+        tuple of Document
+
+        Raises
+        ------
+        InputError
+            For a query that is not a str, and a `top_k` below 1.
         """
         if not isinstance(query, str):
             raise InputError(f"The query has to be a str, but is of type {type(query).__name__}.")
@@ -104,36 +162,85 @@ class Index:
     def save(self, folder: str | Path) -> Path:
         """Write the index into a folder: documents as JSON lines, counts as plain arrays, nothing pickled.
 
-        Raises `InputError` where an id or meta is not fit for JSON.
+        An existing index is kept until the new one is complete; what is loaded is always one or the other.
+
+        Parameters
+        ----------
+        folder : str or Path
+            The folder.
+
+        Returns
+        -------
+        Path
+            The folder.
+
+        Raises
+        ------
+        InputError
+            For an id or meta that JSON cannot hold.
+        QalensError
+            For a folder that cannot be written.
         """
-        folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
+        folder = as_path(folder, "The folder of an index")
         lines = [_line(one, d) for d, one in enumerate(self.documents)]
-        (folder / _RECORDS).write_text("\n".join(lines) + "\n", encoding="utf-8")
-        about = {"format": _FORMAT, "documents": len(self), "words": self._counts is not None}
-        (folder / _ABOUT).write_text(json.dumps(about), encoding="utf-8")
-        if self._counts is not None:
-            self._counts.save(folder / _COUNTS, show_progress=False, allow_pickle=False)
+        with writing(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            with FileLock(folder / _LOCK):
+                self._save(folder, lines)
         return folder
+
+    def _save(self, folder: Path, lines: list[str]) -> None:
+        """Write all files into a folder of their own, and name that folder, in one step, as the one that counts."""
+        part = folder / f"part-{secrets.token_hex(6)}"
+        part.mkdir()
+        write_file(part / _RECORDS, "\n".join(lines) + "\n")
+        if self._counts is not None:
+            self._counts.save(part / _COUNTS, show_progress=False, allow_pickle=False)
+        files = _digests(part)
+        for name in files:
+            sync_file(part / name)
+        about = {"format": _FORMAT, "documents": len(self), "part": part.name, "sha256": files}
+        write_file(folder / _ABOUT, json.dumps(about, indent=2) + "\n")
+        for old in folder.glob("part-*"):
+            if old != part:
+                shutil.rmtree(old, ignore_errors=True)
 
     @classmethod
     def load(cls, folder: str | Path) -> Index:
-        """Read an index that `save` wrote; nothing in the folder is run or unpickled.
+        """Read an index that `save` wrote; nothing in the folder is executed or unpickled.
 
-        Raises `InputError` where the folder holds no such index.
+        Parameters
+        ----------
+        folder : str or Path
+            The folder.
+
+        Returns
+        -------
+        Index
+
+        Raises
+        ------
+        InputError
+            For a folder without such an index, or with a file that was changed by a single bit.
         """
         bm25s = _bm25s()
-        folder = Path(folder)
+        folder = as_path(folder, "The folder of an index")
         try:
             about = json.loads((folder / _ABOUT).read_text(encoding="utf-8"))
-            lines = (folder / _RECORDS).read_text(encoding="utf-8").split("\n")[:-1]
-            documents = tuple(Document(**json.loads(line)) for line in lines)
-            if about["format"] != _FORMAT or about["documents"] != len(documents):
-                raise ValueError(f"format {about['format']} of {about['documents']} documents")
+            if about["format"] != _FORMAT or not re.fullmatch("part-[0-9a-f]+", about["part"]):
+                raise ValueError(f"format {shown(about['format'])}, part {shown(about['part'])}")
+            part = folder / about["part"]
+            if about["sha256"] != _digests(part):
+                raise ValueError("its files are not those that were written")
+            lines = (part / _RECORDS).read_text(encoding="utf-8").split("\n")[:-1]
+            documents = tuple(_document(json.loads(line)) for line in lines)
             counts = None
-            if about["words"]:
-                counts = bm25s.BM25.load(folder / _COUNTS, load_corpus=False, allow_pickle=False)
-        except (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError) as error:
+            if (part / _COUNTS).is_dir():
+                counts = bm25s.BM25.load(part / _COUNTS, load_corpus=False, allow_pickle=False)
+                _check_counts(counts, len(documents))
+            if about["documents"] != len(documents):
+                raise ValueError(f"{len(documents)} of {shown(about['documents'])} documents")
+        except _DAMAGE as error:
             raise InputError(
                 f"{folder} holds no index that this version of qalens wrote ({type(error).__name__}: {error!s:.200}). "
                 "Build it again: Index.build(documents).save(folder)."
@@ -145,10 +252,28 @@ class Index:
 
 
 def retrieve(retriever: Retriever, query: str, top_k: int = 10) -> tuple[Document, ...]:
-    """What a retriever finds for a question, as documents; at most `top_k` of them.
+    """The documents that a retriever finds for a question.
 
-    Raises `InputError` for an object without `search`, and where it finds nothing.
+    Parameters
+    ----------
+    retriever : Retriever
+        An object with `search(query, top_k)`.
+    query : str
+        The question.
+    top_k : int, default 10
+        How many documents at most.
 
+    Returns
+    -------
+    tuple of Document
+
+    Raises
+    ------
+    InputError
+        For an object without `search`, and for a search without a result.
+
+    Examples
+    --------
     >>> retrieve(Index.build(["Ada kept the lamp.", "Tobias slept."]), "Who slept?", 5)[0].text
     'Tobias slept.'
     """
@@ -161,24 +286,46 @@ def retrieve(retriever: Retriever, query: str, top_k: int = 10) -> tuple[Documen
     found = tuple(_found(one) for one in retriever.search(query, top_k))[:top_k]
     if not found:
         raise InputError(
-            f"The retriever found no document for {query!r:.120}, so there is nothing to read. An index of words finds a "
+            f"The retriever found no document for {shown(query)}, so there is nothing to read. An index of words finds a "
             "document only where it shares a word with the question."
         )
     return found
 
 
 def check_top_k(top_k: int) -> None:
-    """Raise `InputError` for a number of documents that cannot be asked for."""
-    if isinstance(top_k, bool) or not isinstance(top_k, int) or top_k < 1:
-        raise InputError(f"top_k has to be a whole number of documents from 1 on, but is {top_k!r}.")
+    """Check a number of documents.
+
+    Parameters
+    ----------
+    top_k : int
+        A whole number from 1 on.
+
+    Raises
+    ------
+    InputError
+        For anything else.
+    """
+    if not is_whole(top_k, 1):
+        raise InputError(f"top_k has to be a whole number of documents from 1 on, but is {shown(top_k)}.")
 
 
 def words_of(text: str) -> list[str]:
-    """The words of a text as the index counts them, in any script.
+    """Split a text into the words that the index counts, in any script.
 
-    Compatibility forms are drawn together (NFKC) and case is folded. A word is a run of letters, marks and digits; where a
-    script sets no blanks between words, each character and each pair of neighbours counts as one.
+    Compatibility forms are unified (NFKC) and case is folded. A word is a run of letters, marks and digits; in
+    scripts without spaces between words each character and each pair of neighbours is one word.
 
+    Parameters
+    ----------
+    text : str
+        Any text.
+
+    Returns
+    -------
+    list of str
+
+    Examples
+    --------
     >>> words_of("Straße, naïve 1871 — 灯台守")
     ['strasse', 'naïve', '1871', '灯', '灯台', '台', '台守', '守']
     """
@@ -212,7 +359,7 @@ def _words() -> re.Pattern[str]:
 
 @functools.cache
 def _marks() -> str:
-    """All combining marks and joiners, ready to stand in a character class."""
+    """All combining marks and joiners, ready for a character class."""
     marks = (chr(c) for c in range(0x300, 0x1F000) if unicodedata.category(chr(c)).startswith("M"))
     return "\u200c\u200d" + "".join(marks)
 
@@ -223,7 +370,7 @@ def _bm25s() -> Any:
     except ImportError as error:
         raise MissingExtraError(
             "An index of words needs the package bm25s, which is not installed: "
-            'pip install "qalens[retrieval]". Any object with search(query, top_k) can stand in its place.'
+            'pip install "qalens[retrieval]". Any object with search(query, top_k) can take its place.'
         ) from error
     return bm25s
 
@@ -242,6 +389,41 @@ def _checked(given: Any, d: int) -> Document:
     return document
 
 
+def _digests(part: Path) -> dict[str, str]:
+    """The checksum of each file under a folder, by its name there."""
+    found = {}
+    for path in sorted(path for path in part.rglob("*") if path.is_file()):
+        if is_of_the_system(path.name):
+            continue
+        with path.open("rb") as file:
+            found[path.relative_to(part).as_posix()] = hashlib.file_digest(file, "sha256").hexdigest()
+    return found
+
+
+def _document(record: Any) -> Document:
+    """A document as `_line` wrote it."""
+    text, meta = record["text"], record["meta"]
+    if not isinstance(text, str) or not isinstance(meta, dict):
+        raise ValueError(f"a document with a text of type {type(text).__name__}")
+    return Document(text, record["id"], meta)
+
+
+def _check_counts(counts: Any, D: int) -> None:
+    """Raise `ValueError` for counts that do not belong to `D` documents: they would find the wrong ones in silence."""
+    scores, vocabulary = counts.scores, counts.vocab_dict
+    places, ends = np.asarray(scores["indices"]), np.asarray(scores["indptr"])
+    fits = (
+        scores["num_docs"] == D
+        and len(scores["data"]) == len(places) == ends[-1]
+        and ends[0] == 0
+        and bool((np.diff(ends) >= 0).all())
+        and (not len(places) or (places.min() >= 0 and places.max() < D))
+        and all(type(k) is int and 0 <= k < len(ends) - 1 for k in vocabulary.values())
+    )
+    if not fits:
+        raise ValueError(f"its counts are not those of {D} documents")
+
+
 def _scored(document: Document, score: float) -> Document:
     return Document(document.text, document.id, document.meta, score)
 
@@ -252,7 +434,7 @@ def _found(given: Any) -> Document:
         return as_document(given)
     if len(given) != 2 or isinstance(given[1], bool) or not isinstance(given[1], numbers.Real):
         raise InputError(
-            f"A retriever gives documents or (document, score) pairs, but this one gave {given!r:.120}."
+            f"A retriever gives documents or (document, score) pairs, but this one gave {shown(given)}."
         )
     return _scored(as_document(given[0]), float(given[1]))
 

@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from qalens.decision import decide
-from qalens.errors import InputError
-from qalens.reading import Reading
-from qalens.spans import DEFAULT_MAX_ANSWER_LENGTH, SpanLogits, span_distribution
-from qalens.text import Example
-from qalens.windows import make_windows
+from qalens.errors import InputError, shown
+from qalens.readings.reading import Reading
+from qalens.spans.decision import decide
+from qalens.spans.distribution import DEFAULT_MAX_ANSWER_LENGTH, SpanLogits, span_distribution
+from qalens.text.examples import Example
+from qalens.text.windows import make_windows
 
 _SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 _WORDS = "a ada and answer by did for in is it keep kept lamp of on room text the to was what when where who why".split()
@@ -19,10 +19,17 @@ _LETTERS = [chr(c) for c in range(33, 127) if not chr(c).isupper()]
 
 
 def toy_tokenizer() -> Any:
-    """A fast WordPiece tokenizer of some two hundred tokens, BERT's way: lower case, [CLS] question [SEP] text [SEP].
+    """A fast WordPiece tokenizer with some two hundred tokens, lower-cased as BERT's: [CLS] question [SEP] text [SEP].
 
-    It knows a few English words and spells the others in letters; what has no ASCII form is [UNK].
+    It has a few English words and spells the others in letters; characters outside ASCII become [UNK].
 
+    Returns
+    -------
+    object
+        A `PreTrainedTokenizerFast`.
+
+    Examples
+    --------
     >>> toy_tokenizer().tokenize("Ada kept it lit")
     ['ada', 'kept', 'it', 'l', '##i', '##t']
     """
@@ -49,10 +56,22 @@ def toy_tokenizer() -> Any:
 
 
 def toy_model(seed: int = 0) -> Any:
-    """A BERT for question answering of two layers and 32 dimensions with random weights, for `toy_tokenizer`.
+    """A BERT for question answering with two layers, 32 dimensions and random weights, for `toy_tokenizer`.
 
-    The same `seed` gives the same weights; torch's own random state is left alone.
+    The random state of torch is not changed.
 
+    Parameters
+    ----------
+    seed : int, default 0
+        The same seed gives the same weights.
+
+    Returns
+    -------
+    object
+        A `BertForQuestionAnswering` in evaluation mode.
+
+    Examples
+    --------
     >>> sum(p.numel() for p in toy_model().parameters()) < 60_000
     True
     """
@@ -84,12 +103,36 @@ def planted_logits(
     max_length: int = 384,
     stride: int | None = None,
 ) -> SpanLogits:
-    """Logits that point at the first occurrence of `answer` with `strength`, and elsewhere at nothing.
+    """Logits that point at the first occurrence of `answer`, and are 0 elsewhere.
 
-    The start logit of its first token and the end logit of its last are `strength`, in every window that holds them;
-    start and end at the null token are `null`, and all others 0. With `answer=None` the null token gets `strength`.
-    Raises `InputError` where the context does not hold the answer, or no window holds its tokens whole.
+    The start logit of its first token and the end logit of its last are `strength`, in every window that holds them.
 
+    Parameters
+    ----------
+    context : str
+        The text.
+    answer : str or None
+        A piece of the text, from token boundary to token boundary; None gives the null token `strength`.
+    question : str, default "What is it?"
+        The question.
+    strength : float, default 12.0
+        In logits.
+    null : float, default 0.0
+        Start and end logit at the null token.
+    max_length, stride
+        The windows, as in `make_windows`.
+
+    Returns
+    -------
+    SpanLogits
+
+    Raises
+    ------
+    InputError
+        For an answer that the context does not hold, or that no window holds as a whole.
+
+    Examples
+    --------
     >>> float(planted_logits("Ada kept the lamp.", answer="Ada").start.max())
     12.0
     """
@@ -100,13 +143,13 @@ def planted_logits(
     if answer is not None:
         at = context.find(answer)
         if at < 0:
-            raise InputError(f"The context does not hold {answer!r}.")
+            raise InputError(f"The context does not hold {shown(answer)}.")
         inside = windows.answerable
         first = inside & (windows.offsets[..., 0] == at)
         last = inside & (windows.offsets[..., 1] == at + len(answer))
         if not (first.any(1) & last.any(1)).any():
             raise InputError(
-                f"No window holds the first {answer!r} of the context from token edge to token edge."
+                f"No window holds the first {shown(answer)} of the context from token edge to token edge."
             )
         start[first] = end[last] = strength
     return SpanLogits(windows, start, end)
@@ -115,8 +158,27 @@ def planted_logits(
 def planted_reading(
     question: str, context: str, *, answer: str | None, threshold: float = 0.0, **options: Any
 ) -> Reading:
-    """A finished reading over `planted_logits`, for everything that takes a reading and needs no model.
+    """A finished reading of `planted_logits`, for everything that takes a reading and needs no model.
 
+    Parameters
+    ----------
+    question : str
+        The question.
+    context : str
+        The text.
+    answer : str or None
+        As in `planted_logits`.
+    threshold : float, default 0.0
+        The no-answer threshold, in logits.
+    **options
+        Other options of `planted_logits`.
+
+    Returns
+    -------
+    Reading
+
+    Examples
+    --------
     >>> planted_reading("Who kept the lamp?", "Ada kept the lamp.", answer=None).answer is None
     True
     """

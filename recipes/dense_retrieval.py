@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 from transformers import AutoModel, AutoTokenizer
 
 import qalens
-import qalens.views.documents
+import qalens.display
 from qalens.errors import InputError
-from qalens.provenance import Document, as_document
+from qalens.readings.provenance import Document, as_document
 
 Pooling = Literal["cls", "mean"]
 
@@ -121,7 +121,7 @@ def main() -> None:
     questions = None if given.question_encoder is None else Encoder(given.question_encoder, **how)
     index = DenseIndex(lines, encoder, questions=questions)
     reading = qalens.load().ask(given.question, index, top_k=given.top_k)
-    print(qalens.views.documents.documents_text(reading))
+    print(qalens.display.to_text(reading))
 
 
 if __name__ == "__main__":

@@ -80,7 +80,7 @@ def _wordpieces(
 
 
 @lru_cache
-def _byte_pairs() -> tuple[dict[str, int], list[tuple[str, str]]]:
+def _byte_pairs() -> tuple[dict[str, int], Any]:
     rust = Tokenizer(models.BPE())
     rust.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     trainer = trainers.BpeTrainer(
@@ -129,14 +129,14 @@ def distilbert() -> Any:
 
 
 def electra() -> Any:
-    return transformers.ElectraTokenizer(vocab=_wordpieces(_BERT, lower=True), model_max_length=512)
+    return transformers.ElectraTokenizer(vocab=_wordpieces(_BERT, lower=True), model_max_length=512)  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def german_electra() -> Any:
     """Cased, as the German checkpoints are, with a vocabulary that knows umlauts."""
     sentences = (*SENTENCES, *SCRIPTS["german"])
     vocabulary = _wordpieces(_BERT, lower=False, sentences=sentences)
-    return transformers.ElectraTokenizer(vocab=vocabulary, do_lower_case=False, model_max_length=512)
+    return transformers.ElectraTokenizer(vocab=vocabulary, do_lower_case=False, model_max_length=512)  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def mpnet() -> Any:
@@ -163,7 +163,7 @@ def many_scripts() -> Any:
 
 def longformer() -> Any:
     vocabulary, merges = _byte_pairs()
-    return transformers.LongformerTokenizer(vocab=vocabulary, merges=merges)
+    return transformers.LongformerTokenizer(vocab=vocabulary, merges=merges)  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def modernbert() -> Any:

@@ -1,8 +1,10 @@
 """For all tests: models this small spend their time on waking threads, not on work; and one browser without network."""
 
 import asyncio
+import importlib.util
 import os
 import shutil
+from pathlib import Path
 
 import pytest
 import torch
@@ -42,9 +44,65 @@ class NoLoopOfTheBrowser:
             asyncio._set_running_loop(loop)
 
 
+_LONG, _AROUND = 2_000, 60  # characters
+
+
+def pytest_assertrepr_compare(op, left, right):
+    """Long texts that are not equal are told apart by their first difference, since CI shows only the end of a log."""
+    if op != "==" or type(left) is not type(right) or not isinstance(left, str | bytes):
+        return None
+    if max(len(left), len(right)) <= _LONG:
+        return None
+    both = min(len(left), len(right))
+    at = next((k for k in range(both) if left[k] != right[k]), both)
+    first = max(0, at - _AROUND)
+    return [
+        f"texts of {len(left):,} and {len(right):,} are the same up to {at:,}, and go on",
+        *(repr(text[first : at + _AROUND]) for text in (left, right)),
+    ]
+
+
+# Packages of which an extra brings one, and the files that cannot even be collected without them.
+_ROOT = Path(__file__).parents[1]
+_NEEDS = {
+    "haystack": ("haystack", "test_haystack", "old_haystack"),
+    "ray": ("test_ray",),
+    "marimo": ("test_live_marimo",),
+    "sphinx": ("test_docs_site",),
+    "bm25s": ("test_retrieval", "retrieval"),
+}
+
+
+class WithoutExtras:
+    """Leaves files out whose package is not installed, except in CI, where everything has to be there."""
+
+    def __init__(self):
+        missing = [package for package in _NEEDS if importlib.util.find_spec(package) is None]
+        if missing and os.environ.get("QALENS_REQUIRE_ALL"):
+            raise pytest.UsageError(f"Packages that the tests need are not installed: {', '.join(missing)}")
+        self.starts = tuple(start for package in missing for start in _NEEDS[package])
+
+    def pytest_ignore_collect(self, collection_path):
+        inside = collection_path.suffix == ".py" and collection_path.is_relative_to(_ROOT)
+        return True if self.starts and inside and collection_path.name.startswith(self.starts) else None
+
+
+class Markers:
+    """Marks what drives a browser or starts a server by the fixture that it takes, so that no test has to say it twice."""
+
+    def pytest_collection_modifyitems(self, items):
+        for item in items:
+            taken = set(getattr(item, "fixturenames", ()))
+            if "chromium" in taken:
+                item.add_marker(pytest.mark.browser)
+            if taken & {"jupyter", "site"}:
+                item.add_marker(pytest.mark.slow)
+
+
 def pytest_configure(config):
     # Registered rather than defined here, since examples in the package have no part in this file.
-    config.pluginmanager.register(NoLoopOfTheBrowser())
+    for plugin in (NoLoopOfTheBrowser(), WithoutExtras(), Markers()):
+        config.pluginmanager.register(plugin)
 
 
 @pytest.fixture(scope="session")
@@ -58,7 +116,7 @@ def chromium():
         try:
             browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=_ARGUMENTS)
         except Error as error:
-            if os.environ.get("QALENS_REQUIRE_BROWSER"):
+            if os.environ.get("QALENS_REQUIRE_ALL"):
                 raise
             pytest.skip(f"no Chromium here: {error.message.splitlines()[0]}")
         yield browser

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from qalens.errors import InputError
-from qalens.evaluation.shards import Shard
+from qalens.evaluation.data.shards import Shard
 
 
 @dataclass(frozen=True)

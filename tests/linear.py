@@ -45,7 +45,7 @@ class Linear(nn.Module):
         return self.embeddings.word_embeddings
 
     def pulls(self, T: int) -> torch.Tensor:
-        """(2, T, T): how strongly the logits of each token (first) hang on each token (second)."""
+        """(2, T, T): how strongly the logits of each token (first) depend on each token (second)."""
         t = torch.arange(T, dtype=self.directions.dtype)
         return torch.stack([torch.sin(1.3 * t[:, None] + 0.7 * t + k) for k in (0.0, 2.0)])
 
@@ -76,4 +76,4 @@ def contributions(
     """(T,): what moving each embedding by `moved` (T, D) adds to start[tokens[0]] + end[tokens[1]], or to one of them."""
     pulls = module.pulls(len(moved)).detach().double().numpy()
     directions = module.directions.detach().double().numpy()
-    return sum(pulls[k, tokens[k]] * (moved @ directions[k]) for k in shares)
+    return np.sum([pulls[k, tokens[k]] * (moved @ directions[k]) for k in shares], axis=0)

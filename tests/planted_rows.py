@@ -7,13 +7,13 @@ from functools import lru_cache
 
 import numpy as np
 
-from qalens.decision import decide
 from qalens.evaluation.rows import TextSpan, example_row, redecided
-from qalens.reading import Reading, Source
-from qalens.spans import SpanLogits, span_distribution
+from qalens.readings.reading import Reading, Source
+from qalens.spans.decision import decide
+from qalens.spans.distribution import SpanLogits, span_distribution
 from qalens.testing import planted_reading, toy_tokenizer
-from qalens.text import CharSpan, Example
-from qalens.windows import make_windows
+from qalens.text.examples import CharSpan, Example
+from qalens.text.windows import make_windows
 
 TEXT = "Ada kept the lamp. Tom slept by the door, and it was day."
 QUESTIONS = (
@@ -58,6 +58,22 @@ def random_reading(
     )
 
 
+def listed_reading(*words, text="Ada kept the lamp in the room.", **windows):
+    """A reading of which several words, each a token, are equally good answers."""
+    cut = make_windows(tokenizer(), "Who or what?", text, **windows)
+    at = [text.index(word) for word in words]
+    start = np.where(np.isin(cut.offsets[..., 0], at) & cut.answerable, 9.0, -9.0).astype(np.float32)
+    spans = span_distribution(SpanLogits(cut, start, start), max_answer_length=1)
+    return Reading(
+        example=Example("Who or what?", text),
+        windows=cut,
+        logits=SpanLogits(cut, start, start),
+        spans=spans,
+        decision=decide(spans),
+        max_answer_length=1,
+    )
+
+
 @lru_cache
 def random_rows(count, *, seed=0, texts=7):
     """Rows of random readings of a few texts: half of them unanswerable, some decided rightly."""
@@ -69,8 +85,9 @@ def random_rows(count, *, seed=0, texts=7):
         null = float(rng.choice([0.0, 9.0]))
         reading = random_reading(1000 * seed + k, text=text, question=question, id=str(k), null=null)
         gold = (CharSpan(0, 3), CharSpan(0, 12)) if rng.random() < 0.5 else ()
-        if gold and rng.random() < 0.5:
-            gold = (*gold, reading.decision.best.span)
+        best = reading.decision.best
+        if gold and best is not None and rng.random() < 0.5:
+            gold = (*gold, best.span)
         known = replace(reading.example, gold=gold)
         rows.append(example_row(known, reading, title=f"article {len(text) % 3}"))
     return tuple(rows)

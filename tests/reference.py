@@ -1,6 +1,6 @@
 """The distribution over spans once more, slowly: plain loops over the fields of `Windows` and the raw logits.
 
-It is compared with `qalens.spans` and shares no code with it: no array arithmetic, only `math.exp`, `math.fsum` and
+It is compared with `qalens.spans.distribution` and shares no code with it: no array arithmetic, only `math.exp`, `math.fsum` and
 dictionaries. Spans are pairs (start, end) of characters throughout.
 """
 
@@ -15,8 +15,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from qalens.spans import SpanLogits
-from qalens.windows import Role
+import regex
+
+from qalens.spans.distribution import SpanLogits
+from qalens.text.windows import Role
 
 Span = tuple[int, int]
 
@@ -24,13 +26,16 @@ Span = tuple[int, int]
 # --- every legal pair of tokens ---------------------------------------------------------------------------------
 
 
-def trim(context: str, start: int, end: int) -> Span:
-    """The same span without blanks at its edges."""
-    while start < end and context[start].isspace():
+def whole(context: str, start: int, end: int) -> Span:
+    """The span of two tokens: without blanks at its edges, and with whole graphemes at both."""
+    size = len(context)
+    while start < size and context[start].isspace():
         start += 1
-    while start < end and context[end - 1].isspace():
+    while end > 0 and context[end - 1].isspace():
         end -= 1
-    return start, end
+    cuts = [0, *(found.end() for found in regex.finditer(r"\X", context))]
+    cuts += [k + 1 for k, character in enumerate(context) if character.isspace()]
+    return max(cut for cut in cuts if cut <= start), min(cut for cut in cuts if cut >= end)
 
 
 def context_tokens(logits: SpanLogits, w: int) -> list[int]:
@@ -50,7 +55,7 @@ def token_spans(logits: SpanLogits, w: int, longest: int) -> Iterator[tuple[int,
         for j in tokens:
             if not i <= j < i + longest:
                 continue
-            start, end = trim(context, int(offsets[w, i, 0]), int(offsets[w, j, 1]))
+            start, end = whole(context, int(offsets[w, i, 0]), int(offsets[w, j, 1]))
             score = pair_score(logits, w, i, j)
             if start < end and score > -math.inf:
                 yield i, j, (start, end), score
@@ -128,7 +133,7 @@ class Reference:
             math.fsum(p[start, end] for start, end in p if start <= c < end) for c in range(len(self.context))
         ]
 
-    def edges(self, given_answer: bool = False) -> tuple[list[float], list[float]]:
+    def marginals(self, given_answer: bool = False) -> tuple[list[float], list[float]]:
         p, places = self.p_given_answer if given_answer else self.p, range(len(self.context))
         return (
             [math.fsum(p[span] for span in p if span[0] == c) for c in places],

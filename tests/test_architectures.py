@@ -11,10 +11,10 @@ import transformers
 from checkpoints import EVERY_CONFIG, QUESTION, STORY, TOKENIZERS, model, save
 
 import qalens
-from qalens.errors import InputError
-from qalens.model import QAModel
+from qalens.errors import InputError, ModelError
+from qalens.models.model import QAModel
 from qalens.reader import Reader
-from qalens.windows import make_windows
+from qalens.text.windows import make_windows
 
 EVERY_ARCHITECTURE = pytest.mark.parametrize("architecture", EVERY_CONFIG)
 # The most tokens that each can take with 128 positions: RoBERTa's kin lose two to their padding index.
@@ -134,7 +134,7 @@ def test_the_model_itself_fails_beyond_the_limit(architecture):
     qa = QAModel(model(architecture))
     ids = np.full((1, LIMITS[architecture] + 1), 5)
     qa.forward({"input_ids": ids[:, 1:]})
-    with pytest.raises((IndexError, RuntimeError)):
+    with pytest.raises(ModelError, match=r"failed on this text: (IndexError|RuntimeError): "):
         qa.forward({"input_ids": ids})
 
 

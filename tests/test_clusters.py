@@ -4,10 +4,10 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qalens.clusters import normalize_answer, overlap_labels, text_labels
+from qalens.spans.clusters import normalize_answer, overlap_labels, text_labels
 
 # What makes a difference to a comparison of answers, beside letters: articles, signs, blanks, letters whose small form
-# hangs on their neighbours or is longer, and scripts without blanks.
+# depends on their neighbours or is longer, and scripts without blanks.
 PIECES = [
     "the",
     "The",

@@ -10,7 +10,7 @@ import pytest
 
 import qalens
 from qalens import datasets
-from qalens.spans import normalize_answer
+from qalens.spans.distribution import normalize_answer
 
 EXAMPLES = datasets.sample()
 CAUSES = datasets.sample_causes()

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qalens.decision import check_threshold, decide
 from qalens.errors import InputError
-from qalens.spans import SpanDistribution, span_distribution
+from qalens.spans.decision import check_threshold, decide
+from qalens.spans.distribution import SpanDistribution, span_distribution
 from qalens.testing import planted_logits
 
 CONTEXT = "Ada kept the lamp."

@@ -16,6 +16,8 @@ from checkpoints import QUESTION, SENTENCES, bert_uncased
 import qalens
 from qalens.errors import InputError
 
+pytestmark = pytest.mark.slow
+
 RECIPE = Path(__file__).parents[1] / "recipes" / "dense_retrieval.py"
 
 
@@ -110,7 +112,7 @@ def test_it_runs_from_the_command_line(bert, tmp_path):
         [sys.executable, RECIPE, texts, QUESTION, "--encoder", bert, "--top-k", "12"],
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=900,
         check=True,
     )
-    assert "documents  12\nanswer     Ada Marlow" in done.stdout
+    assert "Who kept the lamp?\nAda Marlow" in done.stdout

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 from pathlib import Path
 
@@ -47,3 +48,12 @@ def test_a_block_that_fails_is_found_with_its_line(tmp_path):
 
 def test_blocks_of_other_languages_are_left_alone():
     assert blocks("```\nvoila explore.ipynb\n```\n\n```python\nx = 1\n```\n") == [(6, "x = 1\n")]
+
+
+def test_the_tables_of_modules_say_what_the_modules_say():
+    spec = importlib.util.spec_from_file_location("modules", REPOSITORY / "docs" / "modules.py")
+    modules = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(modules)
+    assert modules.PAGE.read_text(encoding="utf-8") == modules.page_with(modules.tables()), (
+        "run python docs/modules.py"
+    )

@@ -6,6 +6,7 @@ import importlib
 import inspect
 import os
 import pkgutil
+import re
 import shutil
 import subprocess
 import sys
@@ -20,11 +21,14 @@ from filelock import FileLock
 
 import qalens
 
+pytestmark = pytest.mark.slow
+
 REPOSITORY = Path(__file__).parents[1]
 MAIN_PAGES = (
     "index.html",
     "install.html",
     "concepts/spans.html",
+    "playground.html",
     "how-to/own-checkpoint.html",
     "api/reader.html",
     "tutorials/1-read-an-answer.html",
@@ -52,7 +56,7 @@ def _build(root: Path) -> None:
     shutil.copy(REPOSITORY / "CHANGELOG.md", root)
     done = subprocess.run(
         [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-b", "html", "docs", "html"],
-        cwd=root, capture_output=True, text=True, timeout=300,
+        cwd=root, capture_output=True, text=True, timeout=1800,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
@@ -142,15 +146,25 @@ ROOMS = [module.name for module in pkgutil.iter_modules(qalens.__path__) if modu
 
 def modules_of(package: str) -> list[str]:
     """The modules of a package that others import; commands are used from a shell."""
-    found = pkgutil.iter_modules(importlib.import_module(package).__path__)
-    return [f"{package}.{one.name}" for one in found if not one.name.endswith("_command")]
+    found = pkgutil.walk_packages(importlib.import_module(package).__path__, f"{package}.")
+    return [
+        one.name for one in found if ".commands" not in one.name and not one.name.endswith("worker_process")
+    ]
 
 
 REFERENCE = (
     "qalens",
     *(
         f"qalens.{name}"
-        for name in ("datasets", "documents", "explain", "plots", "provenance", "retrieval", "widgets")
+        for name in (
+            "datasets",
+            "explain",
+            "plots",
+            "readings.documents",
+            "readings.provenance",
+            "retrieval",
+            "widgets",
+        )
     ),
     *modules_of("qalens.evaluation"),
     *modules_of("qalens.integrations"),
@@ -172,7 +186,7 @@ def test_the_reference_has_every_public_name(site, name):
 
 PUBLIC = [
     (module, name)
-    for module in ("qalens", *(f"qalens.{room}" for room in ROOMS), "qalens.views.plots")
+    for module in ("qalens", *(f"qalens.{room}" for room in ROOMS), "qalens.display.plots")
     for name in getattr(importlib.import_module(module), "__all__", ())
 ]
 
@@ -246,8 +260,50 @@ def test_the_explorer_of_the_first_page_works_there(visit):
     frame.get_by_text("Ellen Reed", exact=True).first.wait_for()
     frame.get_by_role("radio", name="logits").click()
     frame.get_by_text("Start and end logits").wait_for()
+    page.get_by_role("link", name="No answer", exact=True).click()
+    frame.get_by_text("How much did the lighthouse cost?", exact=True).first.wait_for()
+    assert page.locator(".play a[aria-current]").inner_text() == "No answer"
     assert not any(picture.is_visible() for picture in page.locator(".still img").all())
     assert page.asked == []
+
+
+def test_the_playground_loads_its_reader_on_a_click_and_says_its_size_before(visit, site):
+    size = (site / "_static" / "live" / "ask.html").stat().st_size / 1e6
+    page = visit("playground.html")
+    frame = page.frame_locator("iframe.live")
+    assert frame.locator("#question").count() == 0
+    button = page.get_by_role("link", name="Load the reader")
+    assert abs(int(re.search(r"(\d+) MB", button.inner_text())[1]) - size) <= 1
+    button.click()
+    frame.locator("#spans .ql-verdict strong").wait_for(timeout=300_000)
+    assert page.asked == []
+    assert 'href="playground.html"' in (site / "index.html").read_text("utf-8")
+
+
+LIVE = ("answer", "none", "misled", "flip", "long", "no-answer", "why", "layers", "change", "dataset")
+
+
+@pytest.mark.parametrize("name", LIVE)
+def test_every_explorer_of_the_first_page_is_there(site, name):
+    page = (site / "_static" / "live" / f"{name}.html").read_text("utf-8")
+    assert page.startswith("<!doctype html>")
+    assert f'href="_static/live/{name}.html" target="live"' in (site / "index.html").read_text("utf-8")
+
+
+def test_frames_follow_the_theme_and_nothing_scrolls_within_them(visit):
+    page = visit("index.html")
+    frame = page.frame_locator("iframe.live")
+    root = frame.locator(".ql-x").first
+    root.wait_for()
+    expected = {"dark": "light", "light": "dark"}[page.scheme]
+    page.evaluate("theme => { document.documentElement.dataset.theme = theme; }", expected)
+    frame.locator(f'.ql-x[data-ql-theme="{expected}"]').first.wait_for()
+    # As tall as what is shown: the page is the one thing that scrolls on a phone.
+    frame.locator("html").evaluate("""root => new Promise(done => {
+      const look = () => root.scrollHeight <= root.clientHeight + 1 ? done() : setTimeout(look, 50);
+      look();
+    })""")
+    assert frame.locator(".ql-text").first.evaluate("text => getComputedStyle(text).overflowY") == "visible"
 
 
 def test_a_picture_stands_for_the_explorer_where_nothing_runs(chromium, site):

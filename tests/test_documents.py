@@ -14,11 +14,11 @@ import pytest
 from checkpoints import QUESTION, SENTENCES, STORY
 from reference import Reference, log_sum_exp
 
-from qalens.documents import DocumentsReading, join_readings
 from qalens.errors import InputError, ModelError
-from qalens.provenance import Document, DocumentAnswer, as_document
 from qalens.reader import Reader
-from qalens.reading import FailedReading
+from qalens.readings.documents import DocumentsReading, join_readings
+from qalens.readings.provenance import Document, DocumentAnswer, as_document
+from qalens.readings.reading import FailedReading
 from qalens.retrieval import Index
 from qalens.testing import planted_reading, toy_model, toy_tokenizer
 
@@ -129,8 +129,8 @@ def test_the_null_rule_runs_over_all_windows_of_all_documents(rule):
 
 def test_a_ctrl_c_behind_the_last_document_is_not_lost():
     class Interrupted(Reader):
-        def read_many(self, items, *, progress=None):
-            yield from super().read_many(items, progress=progress)
+        def _read_many(self, items, bar):
+            yield from super()._read_many(items, bar)
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -171,6 +171,23 @@ def test_documents_without_a_span_leave_no_answer(reader):
     assert reading.no_answer_probability == 1
     assert reading.top(3) == ()
     assert reading.best_reading is reading.readings[0]
+
+
+def test_places_of_all_documents_are_those_of_each_in_the_joint_distribution(reading):
+    found = reading.answers(0.02)
+    expected = []
+    for d, one in enumerate(reading.readings):
+        share = math.exp(one.spans.log_normalizer - reading.log_normalizer)
+        for place in one.spans.clusters():
+            expected.append((share * place.probability, d, place.best.span))
+    expected.sort(key=lambda one: -one[0])
+    assert len(found) > 2
+    assert [(p.best.document, p.best.span) for p in found] == [(d, span) for _, d, span in expected][
+        : len(found)
+    ]
+    assert [p.probability for p in found] == pytest.approx([p for p, _, _ in expected][: len(found)])
+    with pytest.raises(InputError, match="cut has to lie between 0 and 1"):
+        reading.answers(2)
 
 
 def test_equal_spans_of_different_documents_stay_apart():

@@ -19,7 +19,7 @@ import pytest
 from checkpoints import save
 from huggingface_hub import constants
 
-from qalens.hub import hub_fault, loading_error
+from qalens.models.hub import hub_fault, loading_error
 
 COMMIT = "c0ffee" + 34 * "0"
 
@@ -98,7 +98,7 @@ def load(home: Path, *names: str, **settings: str) -> list[tuple[str, float]]:
         env={**env, "HF_HOME": str(home), "HF_HUB_DISABLE_TELEMETRY": "1", **settings},
         capture_output=True,
         text=True,
-        timeout=480,
+        timeout=900,
         check=True,
     )
     return [tuple(json.loads(line)) for line in done.stdout.splitlines()]
@@ -148,7 +148,7 @@ def test_a_hub_that_refuses_is_told_with_the_reason(monkeypatch):
 
 @pytest.mark.usefixtures("no_proxy")
 def test_a_hub_that_never_answers_is_not_waited_for(monkeypatch):
-    monkeypatch.setattr("qalens.hub._PATIENCE", 0.2)
+    monkeypatch.setattr("qalens.models.hub._PATIENCE", 0.2)
     with silence() as address:
         monkeypatch.setattr(constants, "ENDPOINT", address)
         assert re.search(r"gave no answer within 0.2 seconds|Timeout", hub_fault())

@@ -8,17 +8,17 @@ import numpy as np
 import pytest
 from checkpoints import QUESTION, SENTENCES, STORY
 
-from qalens.documents import join_readings
 from qalens.errors import InputError
 from qalens.evaluation.evaluate import evaluate
 from qalens.evaluation.report import report_of
 from qalens.evaluation.rows import ExampleRow, row_of
-from qalens.evaluation.squad import squad_scores
-from qalens.provenance import Document
+from qalens.evaluation.scores.squad import squad_scores
 from qalens.reader import Reader
-from qalens.spans import span_distribution
+from qalens.readings.documents import join_readings
+from qalens.readings.provenance import Document
+from qalens.spans.distribution import span_distribution
 from qalens.testing import planted_reading, toy_model, toy_tokenizer
-from qalens.text import CharSpan, Example
+from qalens.text.examples import CharSpan, Example
 
 TEXTS = (SENTENCES[4], STORY, "", SENTENCES[0], "\x07", " ".join(SENTENCES[5:9]), None)
 

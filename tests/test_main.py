@@ -26,8 +26,8 @@ def run(tmp_path, capsys):
 def test_the_main_job_answers_its_sample_question_and_writes_a_page(run, tmp_path):
     status, out, _ = run()
     assert status == 0
-    assert "answer     John Harper" in out
-    assert "P(no answer)" in out
+    assert "\nJohn Harper  " in out
+    assert "probability of no answer" in out
     assert str(tmp_path / "page.html") in out
     page = (tmp_path / "page.html").read_text(encoding="utf-8")
     assert page.startswith("<!doctype html>")
@@ -80,9 +80,12 @@ def test_the_text_of_a_file_stays_as_it_is(run, tmp_path):
 def test_a_file_of_another_encoding_is_named(run, tmp_path):
     file = tmp_path / "bateau.txt"
     file.write_bytes("Mara a peint le bateau en été.".encode("latin-1"))
-    status, out, err = run("--context", str(file))
+    status, out, err = run("--question", "Qui ?", "--context", str(file))
     assert (status, out) == (2, "")
-    assert err == f"qalens: {file} is no UTF-8 text: byte 26 cannot be read. Save it as UTF-8 first.\n"
+    assert err == (
+        f"qalens: {file} is no UTF-8 text: byte 26 (0xe9) cannot be read. It may be in an older encoding such as "
+        "Windows-1252; save it as UTF-8 first.\n"
+    )
 
 
 def test_a_page_that_cannot_be_written_is_named(run, tmp_path):
@@ -92,17 +95,38 @@ def test_a_page_that_cannot_be_written_is_named(run, tmp_path):
     assert str(tmp_path / "page.html") in err
 
 
+def test_a_live_explorer_is_written_when_asked_for(run, tmp_path):
+    status, _, _ = run("--explorer")
+    assert status == 0
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "<script" in page
+    assert "Who rebuilt the upper gallery?" in page
+
+
+def test_the_help_begins_with_what_there_is(capsys):
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    before, _, _ = capsys.readouterr().out.partition("options:")
+    for command in (
+        "python -m qalens evaluate FILE",
+        "python -m qalens score DATA PREDICTIONS",
+        "--question",
+        "--context",
+    ):
+        assert command in before
+
+
 def test_a_low_threshold_turns_the_answer_into_none(run):
     _, out, _ = run("--threshold", "-50")
-    assert "answer     no answer" in out
+    assert "\nno answer  " in out
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--context", "missing.txt"], "There is no file missing.txt"),
-        (["--context", "  "], "The context is blank"),
-        (["--question", ""], "The question is empty"),
+        (["--question", "Who?", "--context", "missing.txt"], "There is no file missing.txt"),
+        (["--question", "Who?", "--context", "  "], "The context is blank"),
+        (["--question", "", "--context", "Ada kept it."], "The question is empty"),
         (["--model", "./nowhere"], "There is no folder nowhere"),
         (["--threshold", "nan"], "threshold has to be a number"),
     ],

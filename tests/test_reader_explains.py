@@ -1,4 +1,4 @@
-"""The front door to explanations: what it passes on, what it refuses before the model runs, and many at once."""
+"""The facade of explanations: what it passes on, what it refuses before the model runs, and many at once."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from checkpoints import QUESTION, SENTENCES, STORY
 from linear import Linear, linear_reader
 from torch import nn
 
-from qalens.documents import join_readings
 from qalens.errors import InputError, ModelError, QalensError
-from qalens.explain.attribution import Attribution, FailedAttribution
-from qalens.explain.faithfulness import faithfulness
-from qalens.explain.methods import attribute
-from qalens.explain.options import Options
-from qalens.explain.tables import FaithfulnessTable
+from qalens.explain.attribution.methods import attribute
+from qalens.explain.attribution.options import Options
+from qalens.explain.attribution.record import Attribution, FailedAttribution
+from qalens.explain.faithfulness.masking_test import faithfulness
+from qalens.explain.faithfulness.method_comparison import FaithfulnessTable
 from qalens.explain.targets import Contrast, resolve
-from qalens.model import QAModel
-from qalens.provenance import Document
+from qalens.models.model import QAModel
 from qalens.reader import Reader
-from qalens.reading import FailedReading, Reading
+from qalens.readings.documents import join_readings
+from qalens.readings.provenance import Document
+from qalens.readings.reading import FailedReading, Reading
 from qalens.testing import planted_reading, toy_model, toy_tokenizer
 
 ADA = "Ada kept the lamp in the room."
@@ -83,7 +83,7 @@ def test_the_reader_passes_on_what_it_is_asked(reader, reading, target, method, 
     settled = resolve(reading, target)
     expected = attribute(reader.model, reading, settled, Options(method, **options), pad_id=0, mask_id=4)
     assert same(ours, expected)
-    assert ours.trust.agreement == expected.trust.agreement
+    assert ours.diagnostics.agreement == expected.diagnostics.agreement
 
 
 def test_the_answer_and_integrated_gradients_are_what_is_meant_where_nothing_is_said(reader, reading):
@@ -255,7 +255,12 @@ def test_a_reading_of_other_weights_is_refused_before_the_model_runs(change):
     ],
 )
 def test_what_is_no_reading_of_this_model_is_refused(reader, runs, junk, message):
-    for ask in (reader.attribute, lambda r: reader.faithfulness(r, None), reader.lens, reader.ablate_heads):
+    for ask in (
+        reader.attribute,
+        lambda r: reader.faithfulness(r, None),
+        reader.logit_lens,
+        reader.ablate_heads,
+    ):
         with pytest.raises(InputError, match=message):
             ask(junk)
     (failed,) = reader.attribute_many([junk])
@@ -270,7 +275,7 @@ def test_a_tokenizer_without_a_mask_token_explains_by_other_baselines():
     reader = Reader(toy_model(), tokenizer)
     reading = reader.read(QUESTION, ADA)
     attribution = reader.attribute(reading, tolerance=10.0)
-    assert list(attribution.trust.agreement) == ["mean", "zero"]
+    assert list(attribution.diagnostics.agreement) == ["mean", "zero"]
     with pytest.raises(InputError, match="The tokenizer has no mask token; take baseline="):
         reader.attribute(reading, baseline="mask")
     with pytest.raises(
@@ -299,7 +304,7 @@ def test_the_usual_baseline_is_padding_else_the_mean_and_that_is_told(reader, la
         setattr(tokenizer, name, None)
     other = Reader(toy_model(), tokenizer)
     ours = other.attribute(other.read(QUESTION, ADA), method=method, tolerance=10.0)
-    assert (ours.baseline, list(ours.trust.agreement)) == left
+    assert (ours.baseline, list(ours.diagnostics.agreement)) == left
     theirs = reader.attribute(reader.read(QUESTION, ADA), method=method, tolerance=10.0, baseline=left[0])
     assert same(ours, theirs)
 
@@ -548,7 +553,7 @@ def test_a_ranking_that_cannot_work_is_refused_before_the_model_runs(
 
 
 def test_the_lens_and_the_heads_are_those_of_this_model(reader, reading):
-    trace = reader.lens(reading)
+    trace = reader.logit_lens(reading)
     assert len(trace) == 3
     assert trace.decisions[-1].best.span == reading.decision.best.span
     ablation = reader.ablate_heads(reading, "no_answer", by="mean")

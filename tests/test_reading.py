@@ -10,12 +10,12 @@ from dataclasses import fields, replace
 import numpy as np
 import pytest
 
-from qalens.decision import decide
 from qalens.errors import InputError, ModelError
-from qalens.reading import FailedReading, Reading
-from qalens.spans import span_distribution
+from qalens.readings.reading import FailedReading, Reading
+from qalens.spans.decision import decide
+from qalens.spans.distribution import span_distribution
 from qalens.testing import planted_reading
-from qalens.text import Example
+from qalens.text.examples import Example
 
 QUESTION, CONTEXT = "Who kept the lamp?", "Ada kept the lamp in the lamp room."
 

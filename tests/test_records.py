@@ -15,9 +15,9 @@ from checkpoints import QUESTION, STORY
 
 import qalens
 from qalens.errors import ModelError
-from qalens.explain.edits import DropSentence
+from qalens.explain.counterfactual.edits import DropSentence
 from qalens.reader import Reader
-from qalens.spans import SpanLogits
+from qalens.spans.distribution import SpanLogits
 from qalens.testing import planted_logits, toy_model, toy_tokenizer
 
 PACKAGE = Path(qalens.__file__).parent
@@ -33,7 +33,7 @@ def records():
         "reading": reading,
         "attribution": attribution,
         "faithfulness": reader.faithfulness(reading, attribution, random_rankings=2),
-        "lens": reader.lens(reading),
+        "lens": reader.logit_lens(reading),
         "heads": reader.ablate_heads(reading),
         "difference": reader.edit(reading, DropSentence(0)),
         "sentences": reader.sentence_effects(reading),

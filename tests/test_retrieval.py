@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -12,8 +13,9 @@ import numpy as np
 import pytest
 from checkpoints import SENTENCES
 
-from qalens.errors import InputError, MissingExtraError
-from qalens.provenance import Document
+from qalens import retrieval
+from qalens.errors import InputError, MissingExtraError, QalensError
+from qalens.readings.provenance import Document
 from qalens.retrieval import Index, Retriever, retrieve, words_of
 
 QUERIES = ("Who kept the lamp?", "the storm and the glass", "lamp lamp lamp", "Tobias")
@@ -156,7 +158,7 @@ def test_what_is_not_fit_for_json_is_refused_with_its_place(tmp_path, id, meta):
 
 
 def test_nothing_that_could_run_is_written(index, tmp_path):
-    files = [file for file in index.save(tmp_path).rglob("*") if file.is_file()]
+    files = [file for file in index.save(tmp_path).rglob("*") if file.is_file() and file.name != "lock"]
     assert {file.suffix for file in files} <= {".json", ".jsonl", ".npy"}
     for file in files:
         if file.suffix == ".npy":
@@ -170,35 +172,147 @@ def break_nothing(folder):
 
 
 def break_format(folder):
-    (folder / "qalens-index.json").write_text(json.dumps({"format": 99, "documents": 12, "words": True}))
+    (folder / "qalens-index.json").write_text(json.dumps({"format": 99, "documents": 12}))
+
+
+def part(folder):
+    """The folder with the files that count."""
+    (found,) = folder.glob("part-*")
+    return found
+
+
+def sign_again(folder):
+    """Write the checksums of what is there now, as one who tampers would."""
+    told = json.loads((folder / "qalens-index.json").read_text())
+    told["sha256"] = retrieval._digests(part(folder))
+    (folder / "qalens-index.json").write_text(json.dumps(told))
 
 
 def break_documents(folder):
-    file = folder / "documents.jsonl"
+    file = part(folder) / "documents.jsonl"
     file.write_text(file.read_text().split("\n", 1)[1])
 
 
 def break_line(folder):
-    (folder / "documents.jsonl").write_text("{\n" * 12)
+    (part(folder) / "documents.jsonl").write_text("{\n" * 12)
+
+
+def break_form(folder):
+    (part(folder) / "documents.jsonl").write_text('{"text": 7, "id": null, "meta": []}\n' * 12)
+
+
+def break_depth(folder):
+    (part(folder) / "documents.jsonl").write_text("[" * 100_000 + "\n")
 
 
 def break_counts(folder):
-    (folder / "bm25" / "data.csc.index.npy").write_bytes(b"")
+    (part(folder) / "bm25" / "data.csc.index.npy").write_bytes(b"")
 
 
 def plant_pickle(folder):
-    np.save(folder / "bm25" / "data.csc.index.npy", np.array([print], dtype=object), allow_pickle=True)
+    array = np.array([print], dtype=object)
+    np.save(part(folder) / "bm25" / "data.csc.index.npy", array, allow_pickle=True)
 
 
-@pytest.mark.parametrize(
-    "damage", [break_nothing, break_format, break_documents, break_line, break_counts, plant_pickle]
-)
-def test_a_folder_that_holds_no_index_is_refused(index, tmp_path, damage):
+def plant_number_of_documents(folder):
+    file = part(folder) / "bm25" / "params.index.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"num_docs": 10**9}))
+
+
+def plant_places(folder):
+    file = part(folder) / "bm25" / "indices.csc.index.npy"
+    np.save(file, np.load(file) + 10_000)
+
+
+def plant_vocabulary(folder):
+    file = part(folder) / "bm25" / "vocab.index.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"lamp": 10**6}))
+
+
+def take_other_counts(folder):
+    other = Index.build([*SENTENCES, "One more about the lamp."]).save(folder / "other")
+    shutil.rmtree(part(folder) / "bm25")
+    shutil.copytree(part(other) / "bm25", part(folder) / "bm25")
+    shutil.rmtree(other)
+
+
+def point_elsewhere(folder):
+    told = json.loads((folder / "qalens-index.json").read_text())
+    (folder / "qalens-index.json").write_text(json.dumps(told | {"part": "../elsewhere"}))
+
+
+def point_to_a_list(folder):
+    (folder / "qalens-index.json").write_text("[]")
+
+
+def no_json(folder):
+    (folder / "qalens-index.json").write_text("[" * 100_000)
+
+
+DAMAGE = [
+    break_nothing, break_format, break_documents, break_line, break_form, break_depth, break_counts, plant_pickle,
+    plant_number_of_documents, plant_places, plant_vocabulary, take_other_counts, point_elsewhere, point_to_a_list, no_json,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+@pytest.mark.parametrize("is_signed", [False, True])
+def test_a_folder_that_holds_no_index_is_refused(index, tmp_path, damage, is_signed):
     damage(index.save(tmp_path))
+    if (is_signed and damage.__name__.startswith(("plant", "take"))) or damage in (break_form, break_depth):
+        sign_again(tmp_path)
     with pytest.raises(
         InputError, match=r"holds no index that this version of qalens wrote .* Build it again"
     ):
         Index.load(tmp_path)
+
+
+def test_a_drive_without_locks_is_told_so(index, tmp_path, monkeypatch):
+    def refuse(*_, **__):
+        raise NotImplementedError("FileSystem does not appear to support flock")
+
+    monkeypatch.setattr(retrieval.FileLock, "acquire", refuse)
+    with pytest.raises(QalensError, match="cannot be written: FileSystem does not appear to support flock"):
+        index.save(tmp_path)
+
+
+def test_files_that_systems_leave_everywhere_do_no_harm(index, tmp_path):
+    inside = part(index.save(tmp_path))
+    for folder in (tmp_path, inside, *(file for file in inside.iterdir() if file.is_dir())):
+        for name in (".DS_Store", "Thumbs.db", "._documents.jsonl"):
+            (folder / name).write_bytes(b"\0")
+    assert len(Index.load(tmp_path)) == len(index)
+    assert len(Index.load(index.save(tmp_path))) == len(index)
+
+
+@pytest.mark.parametrize("k", range(40))
+def test_a_single_changed_byte_is_found(index, tmp_path, k):
+    files = sorted(file for file in part(index.save(tmp_path)).rglob("*") if file.is_file())
+    file = files[k % len(files)]
+    content = bytearray(file.read_bytes())
+    content[(k * 977) % len(content)] ^= 1 << k % 8
+    file.write_bytes(content)
+    with pytest.raises(InputError, match="its files are not those that were written"):
+        Index.load(tmp_path)
+
+
+def test_an_index_takes_the_place_of_another_in_one_step(index, tmp_path, monkeypatch):
+    index.save(tmp_path)
+    other = Index.build(["A different text.", "And one more."])
+    real = retrieval.write_file
+
+    def stopped(path, content):
+        if path.name == "qalens-index.json":
+            raise KeyboardInterrupt
+        return real(path, content)
+
+    monkeypatch.setattr(retrieval, "write_file", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        other.save(tmp_path)
+    assert len(Index.load(tmp_path)) == len(index)
+    monkeypatch.undo()
+    assert len(Index.load(other.save(tmp_path))) == 2
+    assert len(list(tmp_path.glob("part-*"))) == 1  # what was left of the stopped one is cleared away
 
 
 # --- what cannot be indexed or searched -------------------------------------------------------------------------
@@ -275,7 +389,7 @@ def test_a_missing_package_names_the_extra_to_install():
         "    try:\n        use()\n    except MissingExtraError as error:\n        print(error)\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=900
     )
     assert done.stdout.count('pip install "qalens[retrieval]"') == 2
     assert issubclass(MissingExtraError, ImportError)

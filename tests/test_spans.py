@@ -22,15 +22,22 @@ from reference import (
     window_softmaxes,
 )
 
-from qalens import legal_spans
-from qalens import spans as spans_module
-from qalens.by_window import leakage, scores_by_window, span_copies, window_distributions, window_margins
-from qalens.decision import decide
 from qalens.errors import InputError, ModelError
-from qalens.spans import SpanDistribution, SpanLogits, normalize_answer, span_distribution
+from qalens.spans import candidates as legal_spans
+from qalens.spans import distribution as spans_module
+from qalens.spans.decision import decide
+from qalens.spans.distribution import SpanDistribution, SpanLogits, normalize_answer, span_distribution
+from qalens.spans.per_window import (
+    leakage,
+    scores_by_window,
+    span_copies,
+    window_distributions,
+    window_margins,
+)
+from qalens.spans.places import likely_places
 from qalens.testing import planted_logits, toy_tokenizer
-from qalens.text import CharSpan
-from qalens.windows import PairTokenizer, Windows, make_windows
+from qalens.text.examples import CharSpan
+from qalens.text.windows import PairTokenizer, Windows, make_windows
 
 CLOSE = {"rel": 0, "abs": 1e-9}
 few = settings(deadline=None, max_examples=60)
@@ -243,7 +250,9 @@ def test_inclusion_and_edges_equal_the_loops(logits, length, given_answer):
     loops = Reference.of(logits, length)
     inclusion = spans.inclusion(given_answer=given_answer)
     assert inclusion.tolist() == pytest.approx(loops.inclusion(given_answer), **CLOSE)
-    for edge, expected in zip(spans.edges(given_answer=given_answer), loops.edges(given_answer), strict=True):
+    for edge, expected in zip(
+        spans.marginals(given_answer=given_answer), loops.marginals(given_answer), strict=True
+    ):
         assert edge.tolist() == pytest.approx(expected, **CLOSE)
 
 
@@ -269,12 +278,12 @@ def test_uncertainty_and_entropy_equal_the_loops(logits, length, by):
     loops = Reference.of(logits, length)
     found = spans.uncertainty(by=by)
     whether, choice, edges = loops.uncertainty(by)
-    assert (found.answerability, found.choice, found.edges) == pytest.approx(
+    assert (found.answerability, found.choice, found.boundaries) == pytest.approx(
         (whether, choice, edges), **CLOSE
     )
     assert found.total == pytest.approx(loops.entropy(), **CLOSE)
     assert spans.entropy() == pytest.approx(loops.entropy(), **CLOSE)
-    assert min(found.answerability, found.choice, found.edges) >= 0
+    assert min(found.answerability, found.choice, found.boundaries) >= 0
 
 
 @few
@@ -456,7 +465,7 @@ def test_all_spans_and_no_answer_sum_to_one(logits, length, null):
     assert np.exp(spans.log_prob).sum() + math.exp(spans.null_log_prob) == pytest.approx(1, abs=1e-12)
     if len(spans):
         assert spans.probabilities(given_answer=True).sum() == pytest.approx(1, abs=1e-12)
-        starts, ends = spans.edges()
+        starts, ends = spans.marginals()
         assert starts.sum() == pytest.approx(1 - spans.null_probability, abs=1e-12)
         assert ends.sum() == pytest.approx(1 - spans.null_probability, abs=1e-12)
     assert spans.inclusion().max() <= 1
@@ -505,7 +514,7 @@ def test_nothing_that_is_handed_in_changes():
     logits = SpanLogits(windows, start, end)
     spans = span_distribution(logits)
     scores = spans.score.copy()
-    spans.inclusion(), spans.edges(), spans.clusters(), spans.clusters(by="text"), spans.top(9)
+    spans.inclusion(), spans.marginals(), spans.clusters(), spans.clusters(by="text"), spans.top(9)
     spans.uncertainty(), window_margins(logits), leakage(logits), scores_by_window(logits, CharSpan(0, 3))
     for now, before in zip((start, end, windows.offsets, windows.role), kept, strict=True):
         assert (now == before).all()
@@ -771,9 +780,9 @@ def test_a_text_without_a_token_has_no_answer():
     assert (len(spans), spans.null_probability, spans.null_log_prob) == (0, 1.0, 0.0)
     assert (spans.top(3), spans.find(0, 1), spans.clusters()) == ((), None, ())
     assert spans.inclusion().tolist() == spans.inclusion(given_answer=True).tolist() == [0.0]
-    assert [edge.tolist() for edge in spans.edges()] == [[0.0], [0.0]]
+    assert [edge.tolist() for edge in spans.marginals()] == [[0.0], [0.0]]
     u = spans.uncertainty()
-    assert (u.answerability, u.choice, u.edges, u.total, spans.entropy()) == (0, 0, 0, 0, 0)
+    assert (u.answerability, u.choice, u.boundaries, u.total, spans.entropy()) == (0, 0, 0, 0, 0)
     decision = decide(spans)
     assert (decision.answer, decision.best, decision.margin) == (None, None, math.inf)
     assert window_margins(logits).tolist() == [math.inf]
@@ -883,6 +892,65 @@ def test_many_windows_are_each_looked_at_alone(long_logits):
     assert (margins[holds] == -24).all()
     assert (margins[~holds] > -24).all()
     assert (leakage(long_logits).total[holds] < 0.01).all()
+
+
+# --- places -------------------------------------------------------------------------------------------------------
+
+
+@settings(max_examples=60, deadline=None)
+@given(readings(), longest, st.sampled_from([0.0, 0.001, 0.2]))
+def test_places_are_those_that_a_loop_over_all_spans_finds(logits, most, least):
+    spans = span_distribution(logits, max_answer_length=most)
+    left = sorted(range(len(spans)), key=lambda s: -spans.score[s])
+    expected = []
+    while left:
+        a, b = spans.start[left[0]], spans.end[left[0]]
+        near = [s for s in left if spans.start[s] < b and spans.end[s] > a]
+        expected.append((sum(spans.probabilities()[near]), left[0], len(near)))
+        left = [s for s in left if s not in near]
+    places = likely_places(spans, least=least)
+    kept = [one for one in expected if one[0] >= least]
+    found = {head: (mass, size) for mass, head, size in kept}
+    assert set(places.heads.tolist()) == set(found)
+    for head, mass, size in zip(places.heads.tolist(), places.masses, places.sizes, strict=True):
+        assert (mass, size) == (pytest.approx(found[head][0], abs=1e-9), found[head][1])
+    assert (np.diff(places.masses) <= 0).all()
+
+
+# --- one window needs no merging --------------------------------------------------------------------------------
+
+
+@settings(max_examples=80, deadline=None)
+@given(readings(masked=0.0), longest, st.data())
+def test_one_window_at_once_gives_the_spans_of_the_band(logits, most, data):
+    alone = logits.one_window(data.draw(st.integers(0, len(logits.windows) - 1)))
+    at_once = span_distribution(alone, max_answer_length=most)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(legal_spans, "_ONE_WINDOW", 0)
+        merged = span_distribution(alone, max_answer_length=most)
+    for name in ("start", "end", "score", "window", "token_start", "token_end"):
+        assert getattr(at_once, name).tolist() == getattr(merged, name).tolist()
+        assert getattr(at_once, name).dtype == getattr(merged, name).dtype
+    assert (at_once.log_normalizer, at_once.null_score) == (merged.log_normalizer, merged.null_score)
+
+
+@pytest.mark.parametrize(
+    ("tokenizer", "masked", "at_once"),
+    [("wordpiece", 0.0, True), ("wordpiece", 1.0, False), ("bytes", 0.0, False)],
+)
+def test_spans_that_are_masked_or_share_characters_go_through_the_band(
+    monkeypatch, tokenizer, masked, at_once
+):
+    logits = plain("Ada kept the 🙂 lamp.", tokenizer=tokenizer)
+    if masked:
+        start = logits.start.copy()
+        start[0, logits.windows.answerable[0].argmax()] = -np.inf
+        logits = SpanLogits(logits.windows, start, logits.end)
+    merged = []
+    copies = legal_spans._best_copies
+    monkeypatch.setattr(legal_spans, "_best_copies", lambda *given: merged.append(1) or copies(*given))
+    span_distribution(logits)
+    assert (not merged) == at_once
 
 
 # --- long texts are worked on in blocks -------------------------------------------------------------------------

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from qalens.errors import InputError, ModelError
-from qalens.model import QAModel
+from qalens.errors import InputError
+from qalens.models.model import QAModel
+from qalens.models.temperature import tempered_model
 from qalens.reader import Reader
-from qalens.tempered import tempered_model
 from qalens.testing import toy_model, toy_tokenizer
 
 QUESTION, TEXT = "Who kept the lamp?", "Ada kept the lamp. Tom slept by the door."
@@ -35,16 +35,18 @@ def test_all_logits_are_divided_and_the_decision_stays(reader, temperature):
     assert after.decision.threshold == 0.5 / temperature
 
 
-def test_the_first_model_stays_as_it_was_and_all_but_the_head_is_shared(reader):
+def test_the_first_model_stays_as_it_was_and_all_weights_are_shared(reader):
     before = reader.read(QUESTION, TEXT)
     warm = reader.with_temperature(3.0)
     assert np.array_equal(reader.read(QUESTION, TEXT).logits.start, before.logits.start)
-    shared = {name for name, weight in warm.model.module.named_parameters() if weight is dict(reader.model.module.named_parameters())[name]}  # fmt: skip
-    assert set(dict(reader.model.module.named_parameters())) - shared == {
-        "qa_outputs.weight",
-        "qa_outputs.bias",
-    }
+    assert warm.model.module is reader.model.module
     assert warm.model.note == "temperature 3"
+
+
+def test_temperatures_multiply(reader):
+    twice = reader.with_temperature(2.0).with_temperature(4.0)
+    assert twice.read(QUESTION, TEXT).margin == pytest.approx(reader.read(QUESTION, TEXT).margin / 8)
+    assert twice.model.fingerprint == reader.with_temperature(8).model.fingerprint
 
 
 def test_a_reading_knows_which_of_the_two_models_made_it(reader):
@@ -53,14 +55,13 @@ def test_a_reading_knows_which_of_the_two_models_made_it(reader):
         warm.attribute(reader.read(QUESTION, TEXT))
     reading = warm.read(QUESTION, TEXT)
     attribution = warm.attribute(reading)
-    assert attribution.trust.value == pytest.approx(reading.decision.best.score, abs=1e-4)
-    assert warm.lens(reading).start[-1] == pytest.approx(reading.logits.start, abs=1e-4)
+    assert attribution.diagnostics.value == pytest.approx(reading.decision.best.score, abs=1e-4)
+    assert warm.logit_lens(reading).start[-1] == pytest.approx(reading.logits.start, abs=1e-4)
 
 
 def test_half_precision_keeps_its_head_in_float32():
     model = QAModel(toy_model().to(torch.bfloat16))
     warm = tempered_model(model, 2.0)
-    assert warm.module.qa_outputs.weight.dtype == torch.float32
     first, second = (Reader(one, toy_tokenizer()).read(QUESTION, TEXT) for one in (model, warm))
     assert second.margin == pytest.approx(first.margin / 2, abs=1e-4)
 
@@ -71,7 +72,7 @@ def test_a_temperature_is_a_number_above_zero(reader, temperature):
         reader.with_temperature(temperature)
 
 
-def test_a_module_without_a_linear_head_is_refused():
+def test_a_module_without_a_linear_head_is_divided_too():
     class Own(torch.nn.Module):
         def __init__(self):
             super().__init__()
@@ -80,8 +81,11 @@ def test_a_module_without_a_linear_head_is_refused():
         def forward(self, **inputs):
             return self.inner(**inputs)
 
-    with pytest.raises(ModelError, match="no linear layer qa_outputs"):
-        tempered_model(QAModel(Own()), 2.0)
+    model = QAModel(Own())
+    first, second = (
+        Reader(one, toy_tokenizer()).read(QUESTION, TEXT) for one in (model, tempered_model(model, 2.0))
+    )
+    assert second.margin == pytest.approx(first.margin / 2, abs=1e-5)
 
 
 def test_a_threshold_changes_nothing_else(reader):

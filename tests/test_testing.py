@@ -16,9 +16,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qalens.errors import InputError
-from qalens.spans import span_distribution
+from qalens.spans.distribution import span_distribution
 from qalens.testing import planted_logits, planted_reading, toy_model, toy_tokenizer
-from qalens.windows import make_windows
+from qalens.text.windows import make_windows
 
 TEXT = "Ada kept the lamp. The lamp room was Ada's to keep; ada kept it."
 
@@ -167,6 +167,6 @@ def test_the_tokenizers_of_the_tests_are_the_same_in_every_process():
         capture_output=True,
         text=True,
         check=True,
-        timeout=300,
+        timeout=900,
     )
     assert json.loads(done.stdout) == digests()

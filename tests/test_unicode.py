@@ -8,12 +8,12 @@ from functools import lru_cache
 import numpy as np
 import pytest
 from checkpoints import TOKENIZERS, model
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from qalens.errors import InputError
 from qalens.reader import Reader
-from qalens.reading import Reading
+from qalens.readings.reading import Reading
 from qalens.testing import toy_model, toy_tokenizer
 
 # A tokenizer of each kind, with the model that goes with it.
@@ -98,27 +98,23 @@ def assert_sound(reading: Reading) -> None:
     assert ((inclusion >= 0) & (inclusion <= 1)).all()
 
 
-@EVERY_KIND
-@pytest.mark.parametrize("text", ODD_TEXTS.values(), ids=list(ODD_TEXTS))
-def test_odd_texts_are_read(kind, text):
-    assert_sound(reader_of(kind).read("Who kept the lamp?", text))
-
-
-@EVERY_KIND
-@pytest.mark.filterwarnings("ignore:The question has")
-@pytest.mark.parametrize("text", ODD_TEXTS.values(), ids=list(ODD_TEXTS))
-def test_odd_questions_are_read(kind, text):
-    assert_sound(reader_of(kind).read(text, "Ada kept the lamp."))
-
-
 PIECES = st.sampled_from(
     [text for text in ODD_TEXTS.values() if len(text) < 100] + list("a .\n\u0301\u200d👍🏽ßﬁ")
 )
 TEXTS = st.one_of(st.text(min_size=1), st.lists(PIECES, min_size=1, max_size=6).map("".join))
 
 
+def with_every_odd_text(test):
+    """The test with each of the odd texts as the context, and as the question."""
+    for text in ODD_TEXTS.values():
+        test = example(question="Who kept the lamp?", context=text)(test)
+        test = example(question=text, context="Ada kept the lamp.")(test)
+    return test
+
+
 @EVERY_KIND
-@pytest.mark.filterwarnings("ignore:The question has")
+@pytest.mark.filterwarnings("ignore:The question has", "ignore:Question and text look swapped")
+@with_every_odd_text
 @settings(deadline=None, max_examples=60)
 @given(question=TEXTS.filter(str.strip), context=TEXTS.filter(str.strip))
 def test_any_text_is_read(kind, question, context):

@@ -15,13 +15,15 @@ from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
 from qalens.errors import InputError
 from qalens.testing import toy_tokenizer
-from qalens.windows import (
-    _IS_BLANK,
+from qalens.text.token_edges import _IS_BLANK
+from qalens.text.windows import (
     BYTES_PER_CHARACTER,
     PairTokenizer,
     Role,
     Windows,
     check_geometry,
+    cut_text,
+    lay_out,
     make_windows,
 )
 
@@ -83,6 +85,48 @@ def assert_covered(windows: Windows, context: str) -> None:
     assert ranges[0, 0] == 0
     assert ranges[-1, 1] == len(context)
     assert (ranges[1:, 0] <= ranges[:-1, 1]).all()
+
+
+# --- many texts at once ---------------------------------------------------------------------------------------------
+
+
+@EVERY_TOKENIZER
+def test_texts_that_are_laid_out_together_have_the_windows_that_each_has_alone(name):
+    pair, geometry = PAIRS[name], {"max_length": 64, "stride": 16}
+    texts = [
+        (QUESTION, STORY),
+        ("Who?", "the lamp"),
+        (QUESTION, "\x00"),
+        ("Who?", STORY[:300]),
+        ("Who?", "the lamp"),
+    ]
+    encoded = pair.encode_all(text for both in texts for text in both)
+    together = lay_out(pair, [cut_text(pair, *both, encoded, **geometry) for both in texts])
+    for both, windows in zip(texts, together, strict=True):
+        alone = make_windows(pair, *both, **geometry)
+        for column in ("tokens", "role", "offsets", "context_index", "null_index"):
+            assert getattr(windows, column).tolist() == getattr(alone, column).tolist()
+        assert {k: v.tolist() for k, v in windows.model_inputs.items()} == {
+            k: v.tolist() for k, v in alone.model_inputs.items()
+        }
+        assert (windows.question, windows.context, windows.padding) == (*both, alone.padding)
+        assert not any(array.flags.writeable for array in (windows.role, windows.tokens, windows.null_index))
+
+
+def test_nothing_is_laid_out_for_nothing():
+    assert lay_out(TOY, []) == []
+
+
+def test_recent_texts_are_encoded_once_and_no_more_of_them_are_held_than_a_chunk_has():
+    pair = PairTokenizer(toy_tokenizer())
+    found = pair.encode_all(["ada", "lamp", "ada"])
+    assert list(found) == ["ada", "lamp"]
+    assert pair.encode("lamp") is found["lamp"]
+    assert pair.encode_all(["lamp"])["lamp"] is found["lamp"]
+    for k in range(40):
+        pair.encode(f"{k} " + "a" * 19_000)
+    assert sum(map(len, pair._recent)) <= 400_000
+    assert pair.encode("ada") is not found["ada"]
 
 
 # --- the same windows as the tokenizer itself makes -----------------------------------------------------------------
@@ -332,8 +376,6 @@ def whitespace_tokenizer(template: str | None) -> Any:
             "CanineTokenizer is a slow tokenizer and gives no character offsets",
         ),
         (object(), "object is a slow tokenizer"),
-        (whitespace_tokenizer(None), "puts neither a \\[CLS\\] nor a <s> token into a pair"),
-        (whitespace_tokenizer("$A [SEP] $B [SEP]"), "puts neither a \\[CLS\\] nor a <s> token into a pair"),
         (whitespace_tokenizer("[CLS] $B:1 [SEP] $A:0"), "puts the text before the question"),
     ],
 )
@@ -342,13 +384,24 @@ def test_tokenizers_that_cannot_work_are_refused(tokenizer, message):
         PairTokenizer(tokenizer)
 
 
+@pytest.mark.parametrize("pair", [None, "$A [SEP] $B [SEP]"], ids=["decoder", "encoder and decoder"])
+def test_without_a_null_token_the_first_token_stands_for_no_answer(pair):
+    windows = make_windows(
+        whitespace_tokenizer(pair), "who was it", "it was me " * 9, max_length=12, stride=2
+    )
+    assert len(windows) > 2
+    assert PairTokenizer(whitespace_tokenizer(pair)).null_id is None
+    assert windows.null_index.tolist() == [0] * len(windows)
+    assert (windows.role[:, 0] == Role.QUESTION).all()
+
+
 @pytest.mark.parametrize(
     ("question", "text", "message"),
     [
         ("", "Ada", "The question is empty"),
         ("Who?", "", "The context is empty"),
-        (" \n", "Ada", "The question is blank \\(2 white-space characters\\)"),
-        ("Who?", "\u2003\t ", "The context is blank \\(3 white-space characters\\)"),
+        (" \n", "Ada", "The question is blank \\(2 whitespace characters\\)"),
+        ("Who?", "\u2003\t ", "The context is blank \\(3 whitespace characters\\)"),
         (None, "Ada", "The question has to be a str, but is of type NoneType"),
         ("Who?", b"Ada", "The context has to be a str, but is of type bytes"),
         ("Who?", "Ada \udcff", "The context holds a lone surrogate \\('\\\\udcff'\\) at character 4"),
@@ -406,8 +459,8 @@ def test_the_last_texts_are_remembered_and_long_ones_are_not():
     first, long = tokenizer.encode("Ada kept the lamp."), "lamp " * 5000
     assert tokenizer.encode("Ada kept the lamp.") is first
     assert tokenizer.encode(long) is not tokenizer.encode(long)
-    for k in range(9):
+    for k in range(512):
         tokenizer.encode(f"lamp {k}")
     again = tokenizer.encode("Ada kept the lamp.")
     assert again is not first
-    assert again.ids == first.ids
+    assert again.ids.tolist() == first.ids.tolist()

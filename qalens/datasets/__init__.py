@@ -2,8 +2,7 @@
 
 Sixty-six questions over twenty paragraphs (history, science, sport, a letter, a recipe, a timetable, a German and a
 Japanese text, …), all written for qalens; names and facts are invented. It is for examples, lessons and quick checks, and
-too small to rank models by. The file is in SQuAD 2.0 form, so every tool that reads SQuAD reads it too: its place is
-`SAMPLE_FILE`.
+too small to rank models by. The file is in SQuAD 2.0 form, for other tools too; its place is `SAMPLE_FILE`.
 """
 
 from __future__ import annotations
@@ -12,7 +11,8 @@ import json
 from pathlib import Path
 from typing import Literal, get_args
 
-from qalens.text import Example, read_squad
+from qalens.text.examples import Example
+from qalens.text.squad_files import read_squad
 
 Cause = Literal["entity_swap", "number_swap", "negation", "antonym", "mutual_exclusion", "no_information"]
 CAUSES: tuple[Cause, ...] = get_args(Cause)
@@ -25,8 +25,14 @@ def sample() -> list[Example]:
     """The questions of the bundled sample, text by text, each with an id and its gold answers.
 
     An answerable question has one to three gold spans, the fullest natural answer among them; an unanswerable one has
-    `gold == ()`, and `sample_causes` tells why.
+    `gold == ()`, and `sample_causes` has the cause.
 
+    Returns
+    -------
+    list of Example
+
+    Examples
+    --------
     >>> examples = sample()
     >>> len(examples), sum(example.gold == () for example in examples)
     (66, 23)
@@ -37,19 +43,33 @@ def sample() -> list[Example]:
 
 
 def sample_causes() -> dict[str, Cause]:
-    """Why each unanswerable question of the sample has no answer: {id of the question: cause}.
+    """Why each unanswerable question of the sample has no answer.
 
     The causes are the ways in which SQuAD 2.0 questions were made unanswerable:
 
-    - "entity_swap": somebody or something else stands in the place of what the text tells about
-    - "number_swap": another number or date does
-    - "negation": a negation was put in
-    - "antonym": a word was turned into its opposite
-    - "mutual_exclusion": what is asked cannot be, given what the text says
-    - "no_information": the text is about it, and does not say
+    - "entity_swap": another person or thing than the one in the text
 
-    Sources: Rajpurkar et al. 2018, table 1; numbers apart from other names as Lee et al. 2020 have them.
+    - "number_swap": another number or date
 
+    - "negation": a negation was inserted
+
+    - "antonym": a word was replaced by its opposite
+
+    - "mutual_exclusion": the question asks for something that the text excludes
+
+    - "no_information": the text is about the subject but does not answer
+
+    Returns
+    -------
+    dict of str to Cause
+        The cause by the id of the question.
+
+    References
+    ----------
+    Rajpurkar et al. 2018, table 1; numbers apart from other names as in Lee et al. 2020.
+
+    Examples
+    --------
     >>> causes = sample_causes()
     >>> causes["observatory-2"], set(causes.values()) == set(CAUSES)
     ('entity_swap', True)

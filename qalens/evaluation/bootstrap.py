@@ -1,55 +1,63 @@
-"""How far figures would move with other questions of the same kind: percentile intervals from resampled groups."""
+"""Percentile intervals from resampled groups, for what is chosen rather than averaged: thresholds and temperatures."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from qalens.errors import InputError
+from qalens.checks import check_seed, is_whole
+from qalens.errors import InputError, shown
+from qalens.evaluation.intervals import check_level, t_quantile
 
-DEFAULT_RESAMPLES = 2000
 _BLOCK = 1 << 22  # weights that are held at a time
 
 
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """A figure with the ends of its interval, and over how many questions it is; nan where there is none.
-
-    One group alone, such as a single text, says nothing of how figures would move: then the ends are nan.
-
-    >>> print(Estimate(75.0, 71.2, 78.9, 500))
-    75.00 [71.20, 78.90]
-    """
-
-    value: float
-    low: float
-    high: float
-    count: int
-
-    def __str__(self) -> str:
-        interval = "" if math.isnan(self.low) else f" [{self.low:.2f}, {self.high:.2f}]"
-        return f"{self.value:.2f}{interval}"
-
-
 def check_bootstrap(resamples: int, level: float) -> None:
-    """Raise `InputError` for a number of resamples or a level that gives no interval."""
-    if isinstance(resamples, bool) or not isinstance(resamples, int) or resamples < 1:
-        raise InputError(f"resamples has to be a whole number from 1 on, but is {resamples!r}.")
-    if isinstance(level, bool) or not isinstance(level, int | float) or not 0 < level < 1:
-        raise InputError(f"level has to lie between 0 and 1, as 0.95, but is {level!r}.")
+    """Check the options of a bootstrap.
+
+    Parameters
+    ----------
+    resamples : int
+        How many resamples.
+    level : float
+        The level of the interval.
+
+    Raises
+    ------
+    InputError
+        For a number of resamples or a level that gives no interval.
+    """
+    if not is_whole(resamples, 1):
+        raise InputError(f"resamples has to be a whole number from 1 on, but is {shown(resamples)}.")
+    check_level(level)
 
 
 def resample_weights(size: int, resamples: int, seed: int) -> Iterator[NDArray[np.float64]]:
-    """How often each of `size` groups is drawn in each resample, in blocks (b, size) that sum up to `resamples` rows.
+    """Draw how often each group occurs in each resample.
 
+    Parameters
+    ----------
+    size : int
+        The number of groups.
+    resamples : int
+        How many resamples.
+    seed : int
+        Of the random generator.
+
+    Returns
+    -------
+    iterator of ndarray of float64
+        Blocks (b, size) with `resamples` rows in all.
+
+    Examples
+    --------
     >>> [block.sum(1).tolist() for block in resample_weights(3, 2, 0)]
     [[3.0, 3.0]]
     """
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(check_seed(seed))
     block = max(1, min(resamples, _BLOCK // max(1, size)))
     for first in range(0, resamples, block):
         count = min(block, resamples - first)
@@ -57,67 +65,54 @@ def resample_weights(size: int, resamples: int, seed: int) -> Iterator[NDArray[n
         yield np.bincount(drawn.ravel(), minlength=count * size).reshape(count, size).astype(np.float64)
 
 
-def bootstrap_ratios(
-    above: NDArray[np.float64],
-    below: NDArray[np.float64],
-    group: NDArray[np.int64],
-    *,
-    resamples: int = DEFAULT_RESAMPLES,
-    seed: int = 0,
-) -> NDArray[np.float64]:
-    """(resamples, F): each of F ratios Σ above / Σ below over groups drawn with replacement; nan where below is 0.
+def expanded_level(level: float, groups: int) -> float:
+    """The share of resamples between the ends of an interval, so that few groups do not make it too narrow.
 
-    - `above`, `below` (N, F): what is added up over and under the line, for each of N rows
-    - `group` (N,): the number of each row's group, from 0 on; groups are drawn whole
+    The percentiles of resamples of G groups leave out what Student's t and the divisor G − 1 make up for in the interval of a
+    mean; these percentiles are as much further out.
 
-    Source: Efron and Tibshirani 1993; groups as a cluster bootstrap.
+    Parameters
+    ----------
+    level : float
+        Of the interval.
+    groups : int
+        G, the number of groups, from 2 on.
 
-    >>> x = np.ones((4, 1))
-    >>> bootstrap_ratios(x, x, np.arange(4), resamples=2).tolist()
-    [[1.0], [1.0]]
+    Returns
+    -------
+    float
+
+    References
+    ----------
+    Hesterberg 2015, What Teachers Should Know About the Bootstrap.
+
+    Examples
+    --------
+    >>> round(expanded_level(0.95, 6), 4), round(expanded_level(0.95, 3000), 4)
+    (0.9951, 0.9501)
     """
-    size = int(group.max()) + 1
-    sums = [np.stack([np.bincount(group, x, size) for x in side.T], axis=1) for side in (above, below)]
-    parts = []
-    for weights in resample_weights(size, resamples, seed):
-        over, under = weights @ sums[0], weights @ sums[1]
-        parts.append(np.divide(over, under, out=np.full(over.shape, np.nan), where=under > 0))
-    return np.concatenate(parts)
+    from scipy.special import ndtr
 
-
-def estimates(
-    above: NDArray[np.float64],
-    below: NDArray[np.float64],
-    group: NDArray[np.int64],
-    *,
-    resamples: int = DEFAULT_RESAMPLES,
-    seed: int = 0,
-    level: float = 0.95,
-) -> tuple[Estimate, ...]:
-    """F ratios in percent with their percentile intervals; the arrays are those of `bootstrap_ratios`.
-
-    The count of an estimate is the sum below its line. Raises `InputError` for options that give no interval.
-
-    >>> x = np.array([[1.0], [0.0]])
-    >>> print(*estimates(x, np.ones((2, 1)), np.arange(2)))
-    50.00 [0.00, 100.00]
-    """
-    check_bootstrap(resamples, level)
-    total, under = above.sum(0), below.sum(0)
-    drawn = bootstrap_ratios(above, below, group, resamples=resamples, seed=seed)
-    found = []
-    for f in range(above.shape[1]):
-        value = 100 * total[f] / under[f] if under[f] else math.nan
-        low, high = (
-            percentiles(100 * drawn[:, f], level) if (group != group[0]).any() else (math.nan, math.nan)
-        )
-        found.append(Estimate(float(value), low, high, round(float(under[f]))))
-    return tuple(found)
+    return float(2 * ndtr(math.sqrt(groups / (groups - 1)) * t_quantile(level, groups - 1)) - 1)
 
 
 def percentiles(values: NDArray[np.float64], level: float) -> tuple[float, float]:
-    """The ends between which the middle share `level` of the values lies; nan where there is no value.
+    """The ends of the interval that holds the middle share of some values.
 
+    Parameters
+    ----------
+    values : ndarray of float64
+        The values.
+    level : float
+        The share, between 0 and 1.
+
+    Returns
+    -------
+    tuple of (float, float)
+        nan if there are no values.
+
+    Examples
+    --------
     >>> percentiles(np.arange(101.0), 0.5)
     (25.0, 75.0)
     """

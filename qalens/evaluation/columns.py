@@ -9,25 +9,41 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from qalens.errors import InputError
+from qalens.errors import InputError, shown
 from qalens.evaluation.rows import ExampleRow
-from qalens.records import read_only
+from qalens.records import brief, read_only
 
 Metric = Literal["exact", "f1"]
 By = Literal["question", "text", "title"]
+# What is drawn for an interval, in the words of a reader.
+DRAWN: dict[By, str] = {"question": "questions", "text": "texts", "title": "articles"}
+_LEAST_TITLES = 5  # with fewer articles the t quantile grows past use
 # Below every margin that a reading can have, and still a threshold that answers.
 _LOWEST = -np.finfo(np.float64).max
 
 
+@brief
 @read_only
 @dataclass(frozen=True, slots=True, eq=False)
 class Columns:
-    """N rows with known gold answers, all arrays (N,) and read-only.
+    """N rows with known gold answers as columns; all arrays are (N,) and read-only.
 
-    - `index`: the number of the row among those given
-    - `answerable`, `answered`, `failed`: booleans
-    - `margin`: in logits; inf where the text could not be read, and never minus infinity
-    - `exact`, `f1`: of the decision, from 0 to 1; `best_exact`, `best_f1`: of the best span
+    Attributes
+    ----------
+    index : ndarray of int64
+        The index of the row among those given.
+    answerable : ndarray of bool
+        Whether there is a gold answer.
+    answered : ndarray of bool
+        Whether the model answered.
+    failed : ndarray of bool
+        Whether the text could not be read.
+    margin : ndarray of float64
+        The null margin in logits; inf if the text could not be read, and never minus infinity.
+    exact, f1 : ndarray of float64
+        Of the decision, from 0 to 1.
+    best_exact, best_f1 : ndarray of float64
+        Of the best span, from 0 to 1.
     """
 
     index: NDArray[np.int64]
@@ -52,20 +68,57 @@ class Columns:
         return len(self.index)
 
     def of_best(self, metric: Metric) -> NDArray[np.float64]:
-        """(N,): the figure of the best span, by the name of the metric."""
+        """A metric of the best span.
+
+        Parameters
+        ----------
+        metric : Metric
+            "exact" or "f1".
+
+        Returns
+        -------
+        ndarray of float64
+            (N,).
+        """
         return self.best_exact if metric == "exact" else self.best_f1
 
     def take(self, rows: NDArray[np.bool_] | NDArray[np.int64]) -> Columns:
-        """Some of the rows."""
+        """Some of the rows.
+
+        Parameters
+        ----------
+        rows : ndarray of bool or ndarray of int64
+            A mask (N,) or indices.
+
+        Returns
+        -------
+        Columns
+        """
         return Columns(*(getattr(self, field.name)[rows] for field in fields(self)))
 
 
 def columns(rows: Sequence[ExampleRow]) -> Columns:
-    """The rows that have known gold answers, as columns; an `InputError` where there is none.
+    """The rows with known gold answers, as columns.
 
+    Parameters
+    ----------
+    rows : sequence of ExampleRow
+        Rows of a data set.
+
+    Returns
+    -------
+    Columns
+
+    Raises
+    ------
+    InputError
+        If there is no such row.
+
+    Examples
+    --------
     >>> from qalens.evaluation.rows import example_row
     >>> from qalens.testing import planted_reading
-    >>> from qalens.text import Example
+    >>> from qalens.text.examples import Example
     >>> reading = planted_reading("Who kept it?", "Ada kept it.", answer="Ada")
     >>> columns([example_row(Example("Who kept it?", "Ada kept it.", gold=()), reading)]).exact.tolist()
     [0.0]
@@ -95,17 +148,33 @@ def columns(rows: Sequence[ExampleRow]) -> Columns:
 
 
 def groups(rows: Sequence[ExampleRow], by: By) -> NDArray[np.int64]:
-    """(N,): for each row the number of the group that it is drawn with, counted from 0.
+    """The index of the group of each row, counted from 0.
 
-    - `by`: "question" puts every row into a group of its own, "text" those of one text, "title" those of one article
+    Parameters
+    ----------
+    rows : sequence of ExampleRow
+        N rows.
+    by : By
+        "question" puts every row into its own group, "text" the rows of one text together, "title" those of one
+        article.
 
-    Raises `InputError` for another `by`, and for "title" where a row has none.
+    Returns
+    -------
+    ndarray of int64
+        (N,).
 
+    Raises
+    ------
+    InputError
+        For another `by`, and for "title" if a row has no title.
+
+    Examples
+    --------
     >>> groups([], "question").tolist()
     []
     """
     if by not in get_args(By):
-        raise InputError(f"by has to be one of {', '.join(map(repr, get_args(By)))}, but is {by!r}.")
+        raise InputError(f"by has to be one of {', '.join(map(repr, get_args(By)))}, but is {shown(by)}.")
     if by == "question":
         return np.arange(len(rows))
     if by == "title" and any(row.title is None for row in rows):
@@ -115,7 +184,44 @@ def groups(rows: Sequence[ExampleRow], by: By) -> NDArray[np.int64]:
     return np.array([known.setdefault(name, len(known)) for name in names], np.int64)
 
 
+def drawn_by(rows: Sequence[ExampleRow], by: By | None) -> By:
+    """Choose the groups that intervals resample.
+
+    Parameters
+    ----------
+    rows : sequence of ExampleRow
+        The rows.
+    by : By or None
+        The groups to use; None takes the widest groups that the rows know: articles ("title") if every row has a
+        title and there are five or more of them, else texts.
+
+    Returns
+    -------
+    By
+
+    Examples
+    --------
+    >>> drawn_by([], None), drawn_by([], "question")
+    ('text', 'question')
+    """
+    if by is not None:
+        return by
+    titles = {row.title for row in rows}
+    return "title" if None not in titles and len(titles) >= _LEAST_TITLES else "text"
+
+
 def check_metric(metric: str) -> None:
-    """Raise `InputError` for what is no metric."""
+    """Check the name of a metric.
+
+    Parameters
+    ----------
+    metric : str
+        "exact" or "f1".
+
+    Raises
+    ------
+    InputError
+        For anything else.
+    """
     if metric not in get_args(Metric):
-        raise InputError(f'metric has to be "exact" or "f1", but is {metric!r}.')
+        raise InputError(f'metric has to be "exact" or "f1", but is {shown(metric)}.')

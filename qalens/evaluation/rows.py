@@ -1,6 +1,6 @@
 """One row for each question of a data set: all that figures, curves, calibration and reports are made of.
 
-A row is made from an example and its reading, and then stands alone: no text, window or logit has to be kept. It goes to
+A row is made from an example and its reading, and then is independent: no text, window or logit has to be kept. It goes to
 JSON and back without loss.
 """
 
@@ -16,13 +16,15 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from qalens.documents import DocumentsReading
-from qalens.errors import InputError
-from qalens.evaluation.answers import best_match
-from qalens.joined import JoinedReading
-from qalens.reading import FailedReading, Reading
-from qalens.spans import Answer
-from qalens.text import CharSpan, Example
+from qalens.errors import InputError, shown
+from qalens.evaluation.scores.answers import best_match
+from qalens.readings.documents import DocumentsReading
+from qalens.readings.joined import JoinedReading
+from qalens.readings.reading import FailedReading, Reading
+from qalens.records import brief
+from qalens.spans.distribution import Answer
+from qalens.spans.places import Places, likely_places
+from qalens.text.examples import CharSpan, Example, writable
 
 Outcome = Literal[
     "right span", "wrong edges", "wrong span", "false answer", "false no-answer", "right no-answer"
@@ -31,51 +33,106 @@ Readable = Reading | DocumentsReading | FailedReading
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 # Where a row knows the mass of all spans: T = 2^(k/2), from 1/8 to 8. In between calibration interpolates.
 TEMPERATURES: tuple[float, ...] = tuple(2.0 ** (k / 2) for k in range(-6, 7))
+# The probability from which on a place is kept in a row; what lies below is not worth its bytes.
+LEAST_PLACE = 0.001
 _QUESTION_WORDS = {"whom": "who", "whose": "who", "who's": "who", "what's": "what", "where's": "where"} | {
     word: word for word in ("what", "which", "who", "when", "where", "why", "how")
 }
 _WORD = re.compile(r"[^\W\d_]+(?:['’]s\b)?")
 
 
+@brief
 @dataclass(frozen=True, slots=True)
 class TextSpan:
-    """A piece of a text: what it says, and its characters `[start, end)`."""
+    """A piece of a text and its characters `[start, end)`.
+
+    Attributes
+    ----------
+    text : str
+        The piece.
+    start, end : int
+        Its characters.
+    """
 
     text: str
     start: int
     end: int
 
+    def __post_init__(self) -> None:
+        _make_writable(self, ("text",))
 
+
+@brief
 @dataclass(frozen=True, slots=True)
 class ExampleRow:
-    """One question: what is known, what the model said, how sure it was, and how good that is.
+    """One question: what is known about it, what the model answered with which confidence, and how good that is.
 
-    What was asked:
+    What is known (None if the data does not have it), what the model computed (None if it could not read the text),
+    and the evaluation (None without known gold answers). Lone surrogates are replaced by U+FFFD, so that every row
+    can be written.
 
-    - `id`, `question`, `title` (None where the data has none), `text_id`: letters that tell the text from others
-    - `golds`: the accepted answers; empty for an unanswerable question, None where nothing is known
-    - `cause`: why there is no answer, where the data says so
-    - `question_word` ("what", "how many", … or "other"), `text_length` in characters, `answer_length` in words (that of
-      the shortest gold answer, None without one), `windows`
-
-    What the model said; None where it could not read:
-
-    - `answer`: None also where it abstains; `best`: the best span, whether taken or not
-    - `document`: of a reading of many documents, what the one with the best span is called; characters count in all of them
-      one after the other, as in `DocumentsReading.joined`
-    - `score`, `null_score`, `margin`, `threshold`, in logits
-    - `probability` P(best), `no_answer_probability` P(∅), `given_answer` P(best | an answer), `cluster_probability` (of
-      all spans that overlap the best), `entropy` in bits
-    - `product`, `null_product`: the classic p(start) · p(end) of the best span and of the null token
-    - `gold_scores`: scores of those gold answers that the model could have said
-    - `masses`, `cluster_masses`: log Σ exp((score − best score) / T) over all spans, and over those that overlap the
-      best, for each T of `TEMPERATURES`, in six digits; empty without a span
-
-    How good it is; None where no gold answer is known:
-
-    - `exact`, `f1`: of the decision; `best_exact`, `best_f1`: of the best span. A failed reading counts as no answer.
-    - `outcome`: one of `OUTCOMES`; "wrong edges" overlaps a gold answer, "wrong span" does not. None where it failed.
-    - `error`: why the text could not be read or the gold answer not be used, else None
+    Attributes
+    ----------
+    id, question, title
+        As in the data.
+    text_id : str
+        Letters that tell the text from others.
+    golds : tuple of TextSpan or None
+        The accepted answers; empty for an unanswerable question, None if unknown.
+    cause : str or None
+        The cause of unanswerability.
+    question_word : str
+        "what", "how many", … or "other".
+    text_length : int
+        In characters.
+    answer_length : int or None
+        Words of the shortest gold answer.
+    windows : int or None
+        The number of windows.
+    answer : TextSpan or None
+        The answer; None also for no answer.
+    best : TextSpan or None
+        The best span, whether taken or not.
+    score, null_score, margin, threshold : float or None
+        In logits.
+    probability : float or None
+        P(best span).
+    no_answer_probability : float or None
+        P(∅).
+    given_answer : float or None
+        P(best span | there is an answer).
+    cluster_probability : float or None
+        The probability of all spans that overlap the best.
+    product, null_product : float or None
+        The classic p(start) · p(end) of the best span and of the null token.
+    entropy : float or None
+        In bits.
+    gold_scores : tuple of float
+        The scores of those gold answers that are legal spans.
+    masses, cluster_masses : tuple of float
+        log Σ exp((score − best score) / T) over all spans, and over those that overlap the best, for each T of
+        `TEMPERATURES`, in six digits; empty without a span.
+    mean_scores : tuple of float
+        The mean score of the spans at each of these T, for the interpolation between them.
+    exact, f1 : float or None
+        Of the decision. A failed reading counts as no answer.
+    best_exact, best_f1 : float or None
+        Of the best span.
+    outcome : Outcome or None
+        One of `OUTCOMES`; "wrong edges" overlaps a gold answer, "wrong span" does not. None if the text could not be
+        read.
+    error : str or None
+        Why the text could not be read or the gold answer not be used, or None.
+    document : str or None, default None
+        Of a reading of many documents, the name of the one with the best span; spans count in
+        `DocumentsReading.joined`.
+    places : tuple of float, default ()
+        The probabilities of its places (clusters of overlapping spans), most probable first, from 0.001 on, in six
+        digits.
+    right_places : tuple of int or None, default None
+        The indices of those `places` whose best span overlaps a gold answer.
+    true_place : float or None, default None
+        The probability of the most probable right place, however small; P(∅) for an unanswerable question.
     """
 
     id: str | None
@@ -104,6 +161,7 @@ class ExampleRow:
     gold_scores: tuple[float, ...]
     masses: tuple[float, ...]
     cluster_masses: tuple[float, ...]
+    mean_scores: tuple[float, ...]
     exact: float | None
     f1: float | None
     best_exact: float | None
@@ -111,10 +169,16 @@ class ExampleRow:
     outcome: Outcome | None
     error: str | None
     document: str | None = None
+    places: tuple[float, ...] = ()
+    right_places: tuple[int, ...] | None = None
+    true_place: float | None = None
+
+    def __post_init__(self) -> None:
+        _make_writable(self, ("id", "question", "title", "cause", "document", "error"))
 
     @property
     def answerable(self) -> bool | None:
-        """Whether there is a gold answer; None where nothing is known."""
+        """Whether there is a gold answer; None if this is not known."""
         return None if self.golds is None else bool(self.golds)
 
     @property
@@ -128,10 +192,16 @@ class ExampleRow:
         return () if self.golds is None else tuple(gold.text for gold in self.golds)
 
     def to_dict(self) -> dict[str, Any]:
-        """The row as plain numbers, strings and lists; `from_dict` gives the same row again.
+        """The row as plain numbers, strings and lists, from which `from_dict` makes the same row.
 
         An infinite number is written as "inf" or "-inf", since JSON has none.
 
+        Returns
+        -------
+        dict of str to object
+
+        Examples
+        --------
         >>> from qalens.testing import planted_reading
         >>> reading = planted_reading("Who kept the lamp?", "Ada kept the lamp.", answer="Ada")
         >>> row = example_row(reading.example, reading)
@@ -142,15 +212,43 @@ class ExampleRow:
 
     @classmethod
     def from_dict(cls, given: Mapping[str, Any]) -> ExampleRow:
-        """The row that `to_dict` wrote; an `InputError` for anything else."""
+        """Read a row that `to_dict` wrote.
+
+        Parameters
+        ----------
+        given : mapping of str to object
+            The dictionary.
+
+        Returns
+        -------
+        ExampleRow
+
+        Raises
+        ------
+        InputError
+            For anything else.
+        """
         names = {f.name for f in fields(cls)}
         if not isinstance(given, Mapping) or set(given) != names:
             odd = sorted(names ^ set(given)) if isinstance(given, Mapping) else [repr(given)[:80]]
             raise InputError(f"This is no row of an evaluation: missing or unknown are {', '.join(odd)}.")
         try:
-            return cls(**{name: _restored(name, value) for name, value in given.items()})
-        except (TypeError, ValueError, KeyError) as error:
+            row = cls(**{name: _restored(name, value) for name, value in given.items()})
+            for one in fields(cls):
+                if not _fits(getattr(row, one.name), str(one.type)):
+                    raise ValueError(
+                        f"{one.name} has to be {one.type}, but is {shown(getattr(row, one.name))}"
+                    )
+            return row
+        except (TypeError, ValueError, KeyError, OverflowError) as error:
             raise InputError(f"This is no row of an evaluation ({type(error).__name__}: {error}).") from error
+
+
+def _make_writable(record: Any, names: tuple[str, ...]) -> None:
+    for name in names:
+        value = getattr(record, name)
+        if isinstance(value, str):
+            object.__setattr__(record, name, writable(value))
 
 
 def example_row(
@@ -158,11 +256,25 @@ def example_row(
 ) -> ExampleRow:
     """Put an example and its reading into one row.
 
-    - `example`: the `Example`; of anything else (what a `FailedReading` was given) only the reason is kept
-    - `title`: the article, `cause`: why there is no answer, where the data has them
-
     A gold answer that reaches past the text leaves the row unscored, with the reason in `error`; nothing is raised.
 
+    Parameters
+    ----------
+    example : object
+        The `Example`; for anything else (what a `FailedReading` was given) only the reason is kept.
+    reading : Reading or FailedReading
+        Its reading.
+    title : str or None, default None
+        The title of the article.
+    cause : str or None, default None
+        The cause of unanswerability.
+
+    Returns
+    -------
+    ExampleRow
+
+    Examples
+    --------
     >>> from qalens.testing import planted_reading
     >>> reading = planted_reading("Who kept the lamp?", "Ada kept the lamp.", answer="Ada")
     >>> row = example_row(Example("Who kept the lamp?", "Ada kept the lamp.", gold=(CharSpan(0, 3),)), reading)
@@ -200,8 +312,19 @@ def example_row(
 
 
 def row_of(item: Readable | ExampleRow) -> ExampleRow:
-    """The row of a reading, whatever is known of its gold answers; a row as it is.
+    """The row of a reading, with or without known gold answers; a row is returned unchanged.
 
+    Parameters
+    ----------
+    item : Readable or ExampleRow
+        A reading or a row.
+
+    Returns
+    -------
+    ExampleRow
+
+    Examples
+    --------
     >>> from qalens.testing import planted_reading
     >>> row_of(planted_reading("Who kept it?", "Ada kept it.", answer="Ada")).answer.text
     'Ada'
@@ -214,8 +337,21 @@ def row_of(item: Readable | ExampleRow) -> ExampleRow:
 
 
 def unscored(row: ExampleRow, reason: str) -> ExampleRow:
-    """The row without any judgement, and with the reason why it has none.
+    """The row without its evaluation.
 
+    Parameters
+    ----------
+    row : ExampleRow
+        The row.
+    reason : str
+        Why it is not scored, for `error`.
+
+    Returns
+    -------
+    ExampleRow
+
+    Examples
+    --------
     >>> from qalens.testing import planted_reading
     >>> reading = planted_reading("Who kept it?", "Ada kept it.", answer="Ada")
     >>> unscored(example_row(Example("Who kept it?", "Ada kept it.", gold=()), reading), "Twice.").error
@@ -226,8 +362,21 @@ def unscored(row: ExampleRow, reason: str) -> ExampleRow:
 
 
 def redecided(row: ExampleRow, threshold: float) -> ExampleRow:
-    """The row as it is when the same reading is decided at another threshold, in logits.
+    """The row of the same reading decided at another threshold.
 
+    Parameters
+    ----------
+    row : ExampleRow
+        The row.
+    threshold : float
+        In logits.
+
+    Returns
+    -------
+    ExampleRow
+
+    Examples
+    --------
     >>> from qalens.testing import planted_reading
     >>> reading = planted_reading("Who kept it?", "Ada kept it.", answer="Ada")
     >>> redecided(example_row(reading.example, reading), -50.0).answer is None
@@ -246,8 +395,19 @@ def redecided(row: ExampleRow, threshold: float) -> ExampleRow:
 
 
 def question_word(question: str) -> str:
-    """The first English question word of a question, "how many" and "how much" as one of their own, else "other".
+    """The first English question word of a question, with "how many" and "how much" as separate words, else "other".
 
+    Parameters
+    ----------
+    question : str
+        The question.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
     >>> question_word("In how many years?"), question_word("Whose lamp was it?"), question_word("Name the keeper.")
     ('how many', 'who', 'other')
     """
@@ -265,7 +425,7 @@ def _said(reading: Reading | FailedReading, golds: tuple[TextSpan, ...] | None) 
     if isinstance(reading, FailedReading):
         numbers = "windows answer best score null_score margin threshold probability no_answer_probability"
         more = "given_answer cluster_probability product null_product entropy"
-        lists = {"gold_scores": (), "masses": (), "cluster_masses": ()}
+        lists = {"gold_scores": (), "masses": (), "cluster_masses": (), "mean_scores": ()}
         return dict.fromkeys(f"{numbers} {more}".split()) | lists
     decision, spans = reading.decision, reading.spans
     return {
@@ -281,7 +441,39 @@ def _said(reading: Reading | FailedReading, golds: tuple[TextSpan, ...] | None) 
         "gold_scores": _gold_scores(reading, golds),
         "document": _document(reading),
         **_best_span(reading),
+        **_placed(reading, golds),
     }
+
+
+def _placed(reading: Reading, golds: tuple[TextSpan, ...] | None) -> dict[str, Any]:
+    """Where the probability lies, and how much of it where the gold answer is."""
+    found = likely_places(reading.spans, least=LEAST_PLACE)
+    known = {"places": tuple(round(float(mass), 6) for mass in found.masses)}
+    if golds is None:
+        return known
+    right = np.flatnonzero(_on_gold(reading, found.heads, golds))
+    true = reading.no_answer_probability
+    if golds:
+        true = _mass_on_gold(reading, found, golds)
+    return known | {"right_places": tuple(right.tolist()), "true_place": true}
+
+
+def _mass_on_gold(reading: Reading, found: Places, golds: tuple[TextSpan, ...]) -> float:
+    """The probability of the most probable right place; 0 where none is."""
+    masses = found.masses[_on_gold(reading, found.heads, golds)]
+    # Only where no likely place is right do less likely ones have to be looked at, and there are many of them.
+    for least in (1e-6, 1e-12, 0.0):
+        if len(masses):
+            break
+        found = likely_places(reading.spans, least=least)
+        masses = found.masses[_on_gold(reading, found.heads, golds)]
+    return float(masses.max(initial=0.0))
+
+
+def _on_gold(reading: Reading, heads: NDArray[np.int64], golds: tuple[TextSpan, ...]) -> NDArray[np.bool_]:
+    start, end = reading.spans.start[heads], reading.spans.end[heads]
+    touching = [(start < gold.end) & (end > gold.start) for gold in golds]
+    return np.any(touching, axis=0) if touching else np.zeros(len(heads), bool)
 
 
 def _document(reading: Reading) -> str | None:
@@ -296,11 +488,11 @@ def _best_span(reading: Reading) -> dict[str, Any]:
     best, spans = reading.decision.best, reading.spans
     if best is None:
         chances = dict.fromkeys(("probability", "given_answer", "cluster_probability", "product"), 0.0)
-        return {"score": -math.inf, "masses": (), "cluster_masses": (), **chances}
+        return {"score": -math.inf, "masses": (), "cluster_masses": (), "mean_scores": (), **chances}
     near = (spans.start < best.span.end) & (spans.end > best.span.start)
     # Where every span is masked, none is worse than another.
     behind = np.zeros(len(spans)) if best.score == -math.inf else spans.score - best.score
-    mass, near_mass = _masses(behind, np.flatnonzero(near))
+    mass, near_mass, mean = _masses(behind, near)
     plain = TEMPERATURES.index(1.0)
     return {
         "score": best.score,
@@ -310,20 +502,29 @@ def _best_span(reading: Reading) -> dict[str, Any]:
         "product": _product(reading, best.window, best.tokens),
         "masses": tuple(round(math.log(one), 6) for one in mass),
         "cluster_masses": tuple(round(math.log(one), 6) for one in near_mass),
+        "mean_scores": tuple(round(one, 6) for one in mean),
     }
 
 
-def _masses(behind: NDArray[np.float64], near: NDArray[np.int64]) -> tuple[list[float], list[float]]:
-    """Σ exp(x / T) for each temperature, over all spans and over those `near`; x are scores less the best."""
-    sums = [(0.0, 0.0)] * len(TEMPERATURES)
+def _masses(
+    behind: NDArray[np.float64], near: NDArray[np.bool_]
+) -> tuple[list[float], list[float], list[float]]:
+    """Σ exp(x / T) for each temperature, over all spans and over those `near`, and the mean of x over all of them.
+
+    x are scores less the best; where a span is masked, its x takes no part in the mean.
+    """
+    sums = [(0.0, 0.0, 0.0)] * len(TEMPERATURES)
+    # Three sums in one product: all, those near, and the scores themselves.
+    sides = np.stack([np.ones(len(behind)), near, np.where(np.isfinite(behind), behind, 0.0)])
     for last in (len(TEMPERATURES) - 1, len(TEMPERATURES) - 2):
         power = np.exp(behind / TEMPERATURES[last])
         for k in range(last, -1, -2):
-            sums[k] = float(power.sum()), float(power[near].sum())
+            mass, part, total = (sides @ power).tolist()
+            sums[k] = mass, part, total / mass
             # Two places on T is half as large, and the power the square of this one: cheaper than taking it anew.
             power *= power
-    whole, part = zip(*sums, strict=True)
-    return list(whole), list(part)
+    whole, close, mean = zip(*sums, strict=True)
+    return list(whole), list(close), list(mean)
 
 
 def _null_product(reading: Reading) -> float:
@@ -345,7 +546,7 @@ def _product(reading: Reading, window: int, tokens: tuple[int, int]) -> float:
 
 
 def _gold_scores(reading: Reading, golds: tuple[TextSpan, ...] | None) -> tuple[float, ...]:
-    """Scores of the different gold answers that are legal spans; a blank at an edge does not count."""
+    """Scores of the different gold answers that are legal spans; whitespace at either end does not count."""
     places = set()
     for gold in golds or ():
         text = reading.context[gold.start : gold.end]
@@ -367,7 +568,7 @@ def _golds(example: Any) -> tuple[tuple[TextSpan, ...] | None, str | None]:
 
 def _gold(span: Any, context: Any) -> TextSpan:
     if not isinstance(span, CharSpan):
-        raise InputError(f"a gold answer has to be a CharSpan, but is {span!r:.80}.")
+        raise InputError(f"a gold answer has to be a CharSpan, but is {shown(span)}.")
     if not isinstance(context, str):
         raise InputError(f"the text is of type {type(context).__name__}, not str.")
     return TextSpan(span.of(context), span.start, span.end)
@@ -410,12 +611,31 @@ def _plain(value: Any) -> Any:
     return repr(value) if isinstance(value, float) and math.isinf(value) else value
 
 
+def _fits(value: Any, kind: str) -> bool:
+    """Whether a value is of a kind as the fields of a row name it; a list has been made of its parts already."""
+    if kind == "Outcome | None":
+        return value is None or value in OUTCOMES
+    if isinstance(value, bool) or (isinstance(value, float) and math.isnan(value)):
+        return False
+    if isinstance(value, tuple):
+        return all(_fits(one, "TextSpan" if "TextSpan" in kind else "float") for one in value)
+    if isinstance(value, TextSpan):
+        places = _fits(value.start, "int") and _fits(value.end, "int")
+        return "TextSpan" in kind and places and isinstance(value.text, str)
+    return any(isinstance(value, _KINDS.get(part, ())) for part in kind.split(" | "))
+
+
+_KINDS: dict[str, Any] = {"str": str, "int": int, "float": (int, float), "None": type(None)}
+
+
 def _restored(name: str, value: Any) -> Any:
     if name == "golds":
         return None if value is None else tuple(TextSpan(**gold) for gold in value)
     if name in ("answer", "best"):
         return None if value is None else TextSpan(**value)
-    if name in ("gold_scores", "masses", "cluster_masses"):
+    if name == "right_places":
+        return None if value is None else tuple(int(one) for one in value)
+    if name in ("places", "gold_scores", "masses", "cluster_masses", "mean_scores"):
         return tuple(float(one) for one in value)
     return float(value) if value in ("inf", "-inf") and name in _NUMBERS else value
 

@@ -1,6 +1,6 @@
-"""Why a model decides as it does: attribution, faithfulness, the lens, heads, and what an edit of the text changes.
+"""Why a model decides as it does: attribution, faithfulness, the logit lens, heads, and what an edit of the text changes.
 
-Most of it is reached through a `Reader` (`reader.attribute`, `reader.lens`, `reader.edit`, …); here are the records that it
+Most of it is reached through a `Reader` (`reader.attribute`, `reader.logit_lens`, `reader.edit`, …); here are the records that it
 gives, the options and edits that it takes, and the functions underneath. Names are loaded when they are first used.
 """
 
@@ -10,46 +10,50 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from qalens.explain.attribution import Attribution, FailedAttribution, Trust, WordValue
-    from qalens.explain.difference import ReadingDiff, compare
-    from qalens.explain.edits import DropSentence, KeepSentence, MaskWords, ReplaceWords
-    from qalens.explain.effects import SentenceEffects
-    from qalens.explain.faithfulness import Faithfulness
-    from qalens.explain.flips import SmallestFlip
-    from qalens.explain.heads import HeadAblation
-    from qalens.explain.layers import LayerTrace
-    from qalens.explain.options import Options
-    from qalens.explain.search import SmallestSentences
+    from qalens.explain.attribution.options import Options
+    from qalens.explain.attribution.record import Attribution, Diagnostics, FailedAttribution, WordValue
+    from qalens.explain.counterfactual import edits
+    from qalens.explain.counterfactual.difference import ReadingDiff, compare
+    from qalens.explain.counterfactual.edits import DropSentence, KeepSentence, MaskWords, ReplaceWords
+    from qalens.explain.counterfactual.effects import SentenceEffects
+    from qalens.explain.counterfactual.fewest_sentences import SmallestSentences
+    from qalens.explain.counterfactual.fewest_words import SmallestFlip
+    from qalens.explain.faithfulness.masking_test import Faithfulness
+    from qalens.explain.faithfulness.method_comparison import FaithfulnessTable
+    from qalens.explain.faithfulness.sanity import SanityChecks
+    from qalens.explain.layers.heads import HeadAblation
+    from qalens.explain.layers.logit_lens import LayerTrace
     from qalens.explain.sentences import split_sentences
-    from qalens.explain.tables import FaithfulnessTable
     from qalens.explain.targets import Contrast, Target
 
 _HOME = {
-    "Attribution": "attribution",
+    "Attribution": "attribution.record",
     "Contrast": "targets",
-    "DropSentence": "edits",
-    "FailedAttribution": "attribution",
-    "Faithfulness": "faithfulness",
-    "FaithfulnessTable": "tables",
-    "HeadAblation": "heads",
-    "KeepSentence": "edits",
-    "LayerTrace": "layers",
-    "MaskWords": "edits",
-    "Options": "options",
-    "ReadingDiff": "difference",
-    "ReplaceWords": "edits",
-    "SentenceEffects": "effects",
-    "SmallestFlip": "flips",
-    "SmallestSentences": "search",
+    "DropSentence": "counterfactual.edits",
+    "FailedAttribution": "attribution.record",
+    "Faithfulness": "faithfulness.masking_test",
+    "FaithfulnessTable": "faithfulness.method_comparison",
+    "HeadAblation": "layers.heads",
+    "KeepSentence": "counterfactual.edits",
+    "LayerTrace": "layers.logit_lens",
+    "MaskWords": "counterfactual.edits",
+    "Options": "attribution.options",
+    "ReadingDiff": "counterfactual.difference",
+    "ReplaceWords": "counterfactual.edits",
+    "SanityChecks": "faithfulness.sanity",
+    "SentenceEffects": "counterfactual.effects",
+    "SmallestFlip": "counterfactual.fewest_words",
+    "SmallestSentences": "counterfactual.fewest_sentences",
     "Target": "targets",
-    "Trust": "attribution",
-    "WordValue": "attribution",
-    "compare": "difference",
+    "Diagnostics": "attribution.record",
+    "WordValue": "attribution.record",
+    "compare": "counterfactual.difference",
     "split_sentences": "sentences",
 }
 __all__ = [
     "Attribution",
     "Contrast",
+    "Diagnostics",
     "DropSentence",
     "FailedAttribution",
     "Faithfulness",
@@ -61,13 +65,14 @@ __all__ = [
     "Options",
     "ReadingDiff",
     "ReplaceWords",
+    "SanityChecks",
     "SentenceEffects",
     "SmallestFlip",
     "SmallestSentences",
     "Target",
-    "Trust",
     "WordValue",
     "compare",
+    "edits",
     "split_sentences",
 ]
 
@@ -75,6 +80,8 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name in _HOME:
         return getattr(importlib.import_module(f"qalens.explain.{_HOME[name]}"), name)
+    if name == "edits":
+        return importlib.import_module("qalens.explain.counterfactual.edits")
     raise AttributeError(f"module 'qalens.explain' has no attribute {name!r}")
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
 from qalens.errors import QalensError
-from qalens.reading import FailedReading, Reading
+from qalens.readings.reading import FailedReading, Reading
 
 _T = TypeVar("_T")
 
@@ -15,8 +15,22 @@ _T = TypeVar("_T")
 def each(
     readings: Iterable[Reading | FailedReading], explain: Callable[[Reading | FailedReading], _T]
 ) -> Iterator[tuple[Reading | FailedReading, _T | QalensError]]:
-    """Each reading with what `explain` makes of it, or with the reason why it cannot; lazily and in their order.
+    """Explain readings one after the other; a failure becomes its reason and does not affect others.
 
+    Parameters
+    ----------
+    readings : iterable of Reading or FailedReading
+        The readings.
+    explain : callable
+        Explains one of them.
+
+    Returns
+    -------
+    iterator of tuple of (Reading or FailedReading, _T or QalensError)
+        Each reading with its explanation or the reason why there is none, lazily and in order.
+
+    Examples
+    --------
     >>> from qalens.explain.targets import resolve
     >>> from qalens.testing import planted_reading
     >>> readings = [planted_reading("Who?", "Ada kept it.", answer=name) for name in ("Ada", "kept")]

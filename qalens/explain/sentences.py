@@ -6,11 +6,11 @@ import re
 from functools import lru_cache
 from itertools import pairwise
 
-from qalens.text import CharSpan
+from qalens.text.examples import CharSpan
 
 _RUN = re.compile(r"\S+")
 _STOPS = ".!?…؟۔।॥"
-# These end a sentence without a blank behind them.
+# These end a sentence without whitespace after them.
 _WIDE_STOPS = "。！？｡"
 _CLOSING = "\"'”’)]}»›」』）】》"
 _OPENING = "\"'“‘„([{«‹「『（【《¿¡"
@@ -27,19 +27,33 @@ _BEFORE_A_NUMBER = frozenset(
 
 @lru_cache(maxsize=8)
 def split_sentences(text: str) -> tuple[CharSpan, ...]:
-    """The sentences of a text, one after the other, as pieces that join to the text again.
+    """Split a text into sentences that join to the text again.
 
-    Blanks belong to the sentence before them, and those at the very beginning to the first; no piece is blank, and a
-    blank text has none. A sentence ends
+    Whitespace belongs to the sentence before it, and that at the very beginning to the first; no piece is blank, and
+    a blank text has none. A sentence ends
 
-    - behind a full stop, question or exclamation mark, brackets and quotation marks closed after it, with a blank behind
-      and no lower-case letter after that; not behind an initial ("J. Smith", "U.S. Navy"), a title or abbreviation that
-      stands before names ("Dr.", "e.g."), one that stands before numbers ("No. 5") or the number of a list ("1. Oil")
-    - behind 。！？ with or without a blank
+    - after a full stop, question or exclamation mark, with the brackets and quotation marks that close after it, if
+      whitespace and no lower-case letter follows; not after an initial ("J. Smith", "U.S. Navy"), a title or
+      abbreviation before names ("Dr.", "e.g."), one before numbers ("No. 5") or the number of a list ("1. Oil")
+
+    - after 。！？ with or without whitespace
+
     - at an empty line, and at a line break that no lower-case letter follows
 
-    The rules are simple and know no grammar: a sentence that ends in an initial ("vitamin C.") runs on into the next.
+    The rules are simple and use no grammar: a sentence that ends in an initial ("vitamin C.") is joined with the
+    next.
 
+    Parameters
+    ----------
+    text : str
+        The text.
+
+    Returns
+    -------
+    tuple of CharSpan
+
+    Examples
+    --------
     >>> [piece.of("Dr. J. Marlow paid 3.5 pounds. “Why?” asked Ada.") for piece in split_sentences(
     ...     "Dr. J. Marlow paid 3.5 pounds. “Why?” asked Ada.")]
     ['Dr. J. Marlow paid 3.5 pounds. ', '“Why?” asked Ada.']
@@ -58,7 +72,7 @@ def split_sentences(text: str) -> tuple[CharSpan, ...]:
 
 
 def _cuts_inside(run: re.Match[str]) -> list[int]:
-    """Where sentences begin inside a run without blanks, as in Chinese and Japanese."""
+    """Where sentences begin inside a run without whitespace, as in Chinese and Japanese."""
     ends = (run.start() + end.end() for end in _WIDE_END.finditer(run[0]))
     return [end for end in ends if end < run.end()]
 
@@ -76,7 +90,7 @@ def _ends(word: str, gap: str, following: str, *, first: bool) -> bool:
 
 
 def _is_abbreviation(stem: str, following: str, *, first: bool) -> bool:
-    """Whether a word that has lost its full stop is one of those that a sentence goes on behind."""
+    """Whether a word that has lost its full stop is one of those after which a sentence continues."""
     stem = stem.lstrip(_OPENING)
     initials = all(len(part) == 1 and part.isupper() for part in stem.split("."))
     numbers = following[:1].isdigit() and stem.lower() in _BEFORE_A_NUMBER

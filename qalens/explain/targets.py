@@ -1,7 +1,7 @@
 """What an explanation explains: one number of a reading, fixed at its input.
 
 An answer is chosen by an argmax, and an argmax jumps between spans while an explanation changes the input. So a target is
-settled once, where the reading stands: this span, these tokens, this window. All else that enters it, such as the other
+resolved once, at the input of the reading: this span, these tokens, this window. All else that enters it, such as the other
 windows of a long text, is held as it was.
 """
 
@@ -14,14 +14,16 @@ from typing import TYPE_CHECKING, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from qalens.by_window import Copy, span_copies
-from qalens.errors import InputError
-from qalens.reading import FailedReading, Reading, no_reading
-from qalens.spans import Answer
-from qalens.text import CharSpan
+from qalens.errors import InputError, shown
+from qalens.readings.reading import FailedReading, Reading, no_reading
+from qalens.records import brief
+from qalens.spans.distribution import Answer
+from qalens.spans.per_window import Copy, span_copies
+from qalens.text.examples import CharSpan
+from qalens.text.visible import visible
 
 if TYPE_CHECKING:
-    from qalens.model import QAModel
+    from qalens.models.model import QAModel
 
 TargetName = Literal["answer", "start", "end", "no_answer", "null_score"]
 SpanLike = Answer | CharSpan | tuple[int, int]
@@ -29,11 +31,19 @@ SpanLike = Answer | CharSpan | tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class Contrast:
-    """Why `a` rather than `b`: the difference of their scores, which is log P(a) / P(b).
+    """Why `a` rather than `b`: the difference of their scores in one window.
 
-    Each is an `Answer`, a `CharSpan`, a pair (start, end) of characters, or None for no answer. The normaliser of the
-    probabilities cancels, so the difference is exact.
+    If that window holds the best copy of both sides, as it does in a text of one window, the difference is log P(a) /
+    P(b): the normaliser cancels. In a text of several windows each probability counts the best copy, in any window;
+    the target's note then says which side has a better one elsewhere.
 
+    Attributes
+    ----------
+    a, b : SpanLike or None
+        An `Answer`, a `CharSpan`, a pair (start, end) of characters, or None for no answer.
+
+    Examples
+    --------
     >>> Contrast((0, 3), None)
     Contrast(a=(0, 3), b=None)
     """
@@ -42,17 +52,28 @@ class Contrast:
     b: SpanLike | None = None
 
 
+@brief
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One number of a reading, frozen at its input.
+    """One number of a reading, fixed at its input.
 
-    - `name`: "answer", "start", "end", "no_answer", "null_score" or "contrast"
-    - `words`: what the number is, for people
-    - `window`: the window that is explained
-    - `span`, `tokens`: the span in characters, and its first and last token in that window; None for no answer
-    - `rival`, `rival_tokens`: what a contrast holds against it, likewise
-    - `note`: what a reader should know about the choice of the window; "" where there is nothing to say
+    Attributes
+    ----------
+    name : {"answer", "start", "end", "no_answer", "null_score", "contrast"}
+        "answer", "start", "end", "no_answer", "null_score" or "contrast".
+    words : str
+        A description of the number.
+    window : int
+        The window that is explained.
+    span, tokens
+        The span in characters, and its first and last token in that window; None for no answer.
+    rival, rival_tokens
+        The same for the other side of a contrast.
+    note : str, default ""
+        What a reader should know about the choice of the window; "" if there is nothing.
 
+    Examples
+    --------
     >>> import qalens
     >>> from qalens.testing import toy_model, toy_tokenizer
     >>> reader = qalens.Reader(toy_model(), toy_tokenizer())
@@ -73,7 +94,24 @@ class Target:
 
 
 def check_source(model: QAModel, reading: object) -> Reading:
-    """The reading, or `InputError` for what is no reading of this model as it is now."""
+    """Check that a reading was made by a model with its current weights.
+
+    Parameters
+    ----------
+    model : QAModel
+        The model.
+    reading : object
+        The reading.
+
+    Returns
+    -------
+    Reading
+
+    Raises
+    ------
+    InputError
+        For anything but such a reading.
+    """
     if isinstance(reading, FailedReading):
         raise InputError(f"This text could not be read, so there is nothing to explain: {reading.error}")
     if not isinstance(reading, Reading):
@@ -88,28 +126,56 @@ def check_source(model: QAModel, reading: object) -> Reading:
 
 
 def check_target(target: TargetName | Contrast) -> None:
-    """Raise `InputError` for what is no target of any reading."""
+    """Check the name of a target.
+
+    Parameters
+    ----------
+    target : TargetName or Contrast
+        The target.
+
+    Raises
+    ------
+    InputError
+        For anything that is not a target of any reading.
+    """
     if not isinstance(target, Contrast) and target not in get_args(TargetName):
         names = ", ".join(f'"{name}"' for name in get_args(TargetName))
-        raise InputError(f"Unknown target {target!r}; choose {names} or a Contrast(a, b).")
+        raise InputError(f"Unknown target {shown(target)}; choose {names} or a Contrast(a, b).")
 
 
 def resolve(
     reading: Reading, target: TargetName | Contrast = "answer", *, span: SpanLike | None = None
 ) -> Target:
-    """Settle what is to be explained, before anything is computed.
+    """Resolve what is explained, before anything is computed.
 
-    - `target`: "answer" (score of a span, start + end logit), "start" or "end" (one of its two logits), "no_answer"
-      (logit P(∅), the null score minus the log-sum-exp of all span scores), "null_score" (the null score alone, which
-      leaves out what speaks against the spans) or a `Contrast`
-    - `span`: which span "answer", "start" and "end" are about; None takes the answer, or the best span where the
-      reading abstains
+    A span is explained in the window with its best copy; no answer and the null score in the window whose null score
+    is used (if null scores are averaged, in the one with the best span); a contrast in the window that holds both
+    sides, with the best sum of scores if several do, and `note` names a side whose best copy is in another one.
 
-    A span is explained in the window with its best copy; no-answer and the null score in the window whose null score counts (where null
-    scores are averaged, in the one with the best span); a contrast in the window that holds both sides, with the best
-    sum of scores where several do. Raises `InputError` for an unknown target, a span that is outside the text or that no
-    window holds, a contrast of a span with itself, and for what the model rules out with a score of minus infinity.
+    Parameters
+    ----------
+    reading : Reading
+        The reading.
+    target : TargetName or Contrast, default "answer"
+        "answer" (score of a span, start + end logit), "start" or "end" (one of its two logits), "no_answer" (logit of
+        P(∅), the null score − the log-sum-exp of all span scores), "null_score" (the null score alone, without the
+        scores of the spans) or a `Contrast`.
+    span : SpanLike or None, default None
+        Which span "answer", "start" and "end" are about; None takes the answer, or the best span if the reading
+        abstains.
 
+    Returns
+    -------
+    Target
+
+    Raises
+    ------
+    InputError
+        For an unknown target, a span that is outside the text or that no window holds, a contrast of a span with
+        itself, and for a span that the model masks with a score of minus infinity.
+
+    Examples
+    --------
     >>> from qalens.testing import planted_reading
     >>> resolve(planted_reading("Who kept it?", "Ada kept the lamp.", answer="Ada"), "start").words
     'start logit of “Ada”'
@@ -194,8 +260,20 @@ def _contrast(reading: Reading, contrast: Contrast) -> Target:
     note = _place(reading, window)
     if None in spans and null != reading.spans.null_score:
         note += "; its null score is not the one that counts"
+    for s, copies in zip(spans, held, strict=True):
+        note += _better_copy(reading, s, copies, window)
     sides = " over ".join(_quoted(reading, s) for s in spans)
     return Target("contrast", sides, window, spans[0], tokens[0], spans[1], tokens[1], note=note)
+
+
+def _better_copy(reading: Reading, span: CharSpan | None, copies: dict[int, Copy] | None, window: int) -> str:
+    """What to say where the probability of a span counts its copy in another window, and "" where it does not."""
+    if copies is None:
+        return ""
+    best = max(copies.values(), key=lambda copy: copy.score)
+    if best.score == copies[window].score:
+        return ""
+    return f"; the copy of {_quoted(reading, span)} that counts is in window {best.window + 1}"
 
 
 def _check_possible(score: float, words: str) -> None:
@@ -204,7 +282,24 @@ def _check_possible(score: float, words: str) -> None:
 
 
 def as_span(reading: Reading, span: SpanLike) -> CharSpan:
-    """The characters of an `Answer`, a `CharSpan` or a pair, or `InputError` where they are not in the text."""
+    """The characters of an `Answer`, a `CharSpan` or a pair.
+
+    Parameters
+    ----------
+    reading : Reading
+        The reading.
+    span : SpanLike
+        The span.
+
+    Returns
+    -------
+    CharSpan
+
+    Raises
+    ------
+    InputError
+        For characters outside the text.
+    """
     found = span.span if isinstance(span, Answer) else span
     try:
         start, end = (
@@ -212,7 +307,7 @@ def as_span(reading: Reading, span: SpanLike) -> CharSpan:
         )
     except (AttributeError, TypeError, ValueError) as error:
         raise InputError(
-            f"Expected an Answer, a CharSpan or a pair (start, end) of characters, but got {span!r:.80}."
+            f"Expected an Answer, a CharSpan or a pair (start, end) of characters, but got {shown(span)}."
         ) from error
     if not 0 <= start < end <= len(reading.context):
         raise InputError(
@@ -221,8 +316,8 @@ def as_span(reading: Reading, span: SpanLike) -> CharSpan:
         )
     if isinstance(span, Answer) and span.text != reading.context[start:end]:
         raise InputError(
-            f"The answer {span.text!r:.60} is of another text: at [{start}, {end}) this one has "
-            f"{reading.context[start:end]!r:.60}."
+            f"The answer {shown(span.text)} is of another text: at [{start}, {end}) this one has "
+            f"{shown(reading.context[start:end])}."
         )
     return CharSpan(start, end)
 
@@ -251,6 +346,7 @@ def _quoted(reading: Reading, span: CharSpan | None) -> str:
     if span is None:
         return "no answer"
     text = " ".join(span.of(reading.context).split())
+    text = visible(text)
     return f"“{text if len(text) <= 60 else text[:59] + '…'}”"
 
 
@@ -266,7 +362,22 @@ def _joined(*notes: str) -> str:
 def best_spans(
     reading: Reading, window: int, start: NDArray[np.float64], end: NDArray[np.float64]
 ) -> NDArray[np.int64]:
-    """(B, 2): first and last token of the best legal span of a window under each of B rows of logits (B, T)."""
+    """The best legal span of a window under each of B rows of logits.
+
+    Parameters
+    ----------
+    reading : Reading
+        The reading.
+    window : int
+        The index of the window.
+    start, end : ndarray of float64
+        (B, T): the logits.
+
+    Returns
+    -------
+    ndarray of int64
+        (B, 2): first and last token.
+    """
     first = int(reading.windows.answerable[window].argmax())
     n = int(reading.windows.answerable[window].sum())
     L = min(reading.max_answer_length, n)

@@ -18,14 +18,16 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from qalens.documents import DocumentsReading
 from qalens.errors import InputError
 from qalens.integrations.old_scores import OldTokenizer, old_windows
-from qalens.reading import FailedReading, Reading
+from qalens.readings.documents import DocumentsReading
+from qalens.readings.provenance import DocumentAnswer
+from qalens.readings.reading import FailedReading, Place, Reading
 from qalens.records import read_only
-from qalens.spans import SpanDistribution, SpanLogits
-from qalens.text import CharSpan, check_text
-from qalens.windows import Windows, check_memory, lay_out
+from qalens.spans.distribution import SpanDistribution, SpanLogits
+from qalens.text.examples import CharSpan, check_text
+from qalens.text.layout import CutText
+from qalens.text.windows import Windows, check_memory, lay_out, window_starts
 
 OLD_CANDIDATES = 20
 OLD_STRIDE = 128
@@ -40,11 +42,36 @@ def reader_windows(
     stride: int,
     max_memory: int | None = None,
 ) -> Windows:
-    """The windows of one text as the old reader cut them; question and text may be blank.
+    """The windows of one text as the old reader made them; question and text may be blank.
 
-    A question that leaves the text no room is cut, where the old reader made windows of the question. Raises `InputError`
-    for a text that is empty or broken.
+    A question that leaves no space for the text is truncated, where the old reader made windows of the question.
 
+    Parameters
+    ----------
+    pair : OldTokenizer
+        The tokenizer.
+    question : str
+        The question.
+    text : str
+        The text.
+    max_length : int
+        Tokens of one window.
+    stride : int
+        Overlap in tokens.
+    max_memory : int or None, default None
+        Bytes that a reading may take; None sets no limit.
+
+    Returns
+    -------
+    Windows
+
+    Raises
+    ------
+    InputError
+        For a text that is empty or broken.
+
+    Examples
+    --------
     >>> from qalens.testing import toy_tokenizer
     >>> len(reader_windows(OldTokenizer(toy_tokenizer()), "", "Ada kept the lamp.", max_length=32, stride=8))
     1
@@ -59,14 +86,23 @@ def reader_windows(
     shared, n = max_length - pair.n_special, len(found)
     kept = min(len(asked), shared - stride - 1)
     room = shared - kept
-    starts = np.arange(0, n - stride, room - stride) if n > room else np.zeros(1, np.int64)
-    return lay_out(pair, question, text, asked, found, kept, room, starts)
+    return lay_out(pair, [CutText(question, text, asked, found, kept, room, window_starts(n, room, stride))])[
+        0
+    ]
 
 
 @read_only
 @dataclass(frozen=True, slots=True, eq=False)
 class Candidates:
-    """Spans of one text to choose answers from: half-open characters and a score each, all of shape (n,)."""
+    """The spans of one text from which answers are chosen; all arrays are (n,).
+
+    Attributes
+    ----------
+    start, end : ndarray of int64
+        Half-open character ranges.
+    score : ndarray of floating
+        The score of each.
+    """
 
     start: NDArray[np.int64]
     end: NDArray[np.int64]
@@ -86,17 +122,39 @@ class Candidates:
 
 
 def no_candidates() -> Candidates:
-    """What a text without a span has to offer."""
+    """The candidates of a text without a span.
+
+    Returns
+    -------
+    Candidates
+    """
     return Candidates(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))
 
 
 def old_candidates(logits: SpanLogits, *, per_window: int, factor: float, width: int) -> Candidates:
-    """The best `per_window` spans of each window with their old scores, window by window, best first.
+    """The best spans of each window with their old scores, window by window, best first.
 
-    Copies of one span in several windows stay apart, as they did. `width` is the number of tokens that all windows of all
-    documents were padded to: where scores are equal in float32, as with a large calibration `factor`, which of them is among
-    the best hangs on the places of the tokens in the padded window.
+    Copies of one span in several windows are kept apart, as in the old reader.
 
+    Parameters
+    ----------
+    logits : SpanLogits
+        Start and end logits of W windows.
+    per_window : int
+        How many spans of each window.
+    factor : float
+        The calibration factor.
+    width : int
+        The number of tokens that all windows of all documents were padded to: for scores that are equal in float32,
+        as with a large calibration factor, which of them is among the best depends on the positions of the tokens in
+        the padded window.
+
+    Returns
+    -------
+    Candidates
+
+    Examples
+    --------
     >>> from qalens.testing import planted_logits
     >>> logits = planted_logits("Ada kept the lamp.", answer="Ada")
     >>> found = old_candidates(logits, per_window=1, factor=0.1, width=logits.start.shape[1])
@@ -125,8 +183,19 @@ def _window_candidates(
 
 
 def old_no_answer(scores: Iterable[float]) -> float:
-    """Π (1 − score) over the answers that are kept; 1 where there is none.
+    """The old score of no answer, Π (1 − score) over the answers that are kept; 1 if there are none.
 
+    Parameters
+    ----------
+    scores : iterable of float
+        The scores of the answers.
+
+    Returns
+    -------
+    float
+
+    Examples
+    --------
     >>> old_no_answer([0.5, 0.5])
     0.25
     """
@@ -134,9 +203,19 @@ def old_no_answer(scores: Iterable[float]) -> float:
 
 
 def collection_candidates(reading: DocumentsReading, *, per_window: int | None) -> list[Candidates]:
-    """The spans of each document with their probabilities in the one distribution, of each window the best `per_window`.
+    """The spans of each document with their probabilities in the joint distribution.
 
-    None takes all spans. A document that could not be read has none.
+    Parameters
+    ----------
+    reading : DocumentsReading
+        The reading of the documents.
+    per_window : int or None
+        How many of the best spans of each window; None takes all.
+
+    Returns
+    -------
+    list of Candidates
+        One for each document, empty for one that could not be read.
     """
     found = []
     for d, one in enumerate(reading.readings):
@@ -147,6 +226,35 @@ def collection_candidates(reading: DocumentsReading, *, per_window: int | None) 
         kept = slice(None) if per_window is None else _best_of_windows(one, per_window)
         found.append(Candidates(one.spans.start[kept], one.spans.end[kept], p[kept]))
     return found
+
+
+def place_candidates(reading: DocumentsReading, cut: float) -> list[Candidates]:
+    """The best spans of the places that are taken as answers, each with the probability of its place.
+
+    Parameters
+    ----------
+    reading : DocumentsReading
+        The reading of the documents.
+    cut : float
+        The probability from which on a place is an answer.
+
+    Returns
+    -------
+    list of Candidates
+        One for each document.
+    """
+    taken: list[list[Place]] = [[] for _ in reading.documents]
+    for place in reading.answers(cut):
+        if place.taken and isinstance(place.best, DocumentAnswer):
+            taken[place.best.document].append(place)
+    return [
+        Candidates(
+            np.array([one.best.span.start for one in places], np.int64),
+            np.array([one.best.span.end for one in places], np.int64),
+            np.array([one.probability for one in places], np.float64),
+        )
+        for places in taken
+    ]
 
 
 def _best_of_windows(reading: Reading, k: int) -> NDArray[np.int64]:
@@ -164,12 +272,29 @@ def pick_distinct(
     *,
     same: Sequence[Hashable] | None = None,
 ) -> list[tuple[int, int]]:
-    """The `k` best candidates of all groups, best first, without those that overlap a better one of the same text.
+    """The best candidates of all groups, best first, without those that overlap a better one of the same text.
 
-    Two spans overlap too much where the characters they share are more than `overlap_threshold` of either; None keeps all.
-    `same` names the text of each group, where several groups are of one text. Gives (group, place in the group). Equal
-    scores: the earlier group, then the earlier place.
+    Among equal scores the earlier group comes first, then the earlier position.
 
+    Parameters
+    ----------
+    groups : sequence of Candidates
+        Groups of candidates.
+    k : int
+        How many are picked.
+    overlap_threshold : float or None
+        Two spans overlap too much if the characters that they share are more than this part of either; None keeps
+        all.
+    same : sequence of Hashable or None, default None
+        The text of each group, if several groups are of one text.
+
+    Returns
+    -------
+    list of tuple of (int, int)
+        Pairs of the group and the index in it.
+
+    Examples
+    --------
     >>> group = Candidates(np.array([0, 0, 9]), np.array([8, 3, 12]), np.array([0.5, 0.3, 0.2]))
     >>> pick_distinct([group], 2, 0.01), pick_distinct([group], 2, None)
     ([(0, 0), (0, 2)], [(0, 0), (0, 1)])
@@ -205,8 +330,23 @@ def _clashing(group: Candidates, start: int, end: int, threshold: float) -> NDAr
 
 
 def surrounding(text: str, span: CharSpan, characters: int) -> tuple[str, CharSpan]:
-    """An answer with up to so many characters of its text on either side, and where it stands in that piece.
+    """An answer with text on either side, and its span in that piece.
 
+    Parameters
+    ----------
+    text : str
+        The text.
+    span : CharSpan
+        The answer.
+    characters : int
+        How many characters on either side at most.
+
+    Returns
+    -------
+    tuple of (str, CharSpan)
+
+    Examples
+    --------
     >>> surrounding("Ada kept the lamp.", CharSpan(4, 8), 4)
     ('Ada kept the', CharSpan(start=4, end=8))
     """
@@ -215,8 +355,23 @@ def surrounding(text: str, span: CharSpan, characters: int) -> tuple[str, CharSp
 
 
 def page_of(text: str, start: int, first_page: int) -> int:
-    """The page that a character stands on, where form feeds part the pages and the text begins on `first_page`.
+    """The page of a character, where form feeds separate the pages.
 
+    Parameters
+    ----------
+    text : str
+        The text.
+    start : int
+        The character.
+    first_page : int
+        The number of the first page.
+
+    Returns
+    -------
+    int
+
+    Examples
+    --------
     >>> page_of("one\\ftwo", 4, 3)
     4
     """

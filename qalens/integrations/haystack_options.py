@@ -9,7 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
 
-from qalens.errors import InputError
+from qalens.checks import is_whole
+from qalens.errors import InputError, shown
+from qalens.readings.reading import check_cut
 
 Scores = Literal["probability", "haystack"]
 _COUNTS = {
@@ -26,8 +28,10 @@ _SHARES = ("score_threshold", "overlap_threshold")
 
 
 class AsMade(enum.Enum):
-    """Stands for an option that was not given at run time, so that None and 0 can be given.
+    """Marks an option that was not given at run time, so that None and 0 can be given.
 
+    Examples
+    --------
     >>> AsMade.AS_MADE is None
     False
     """
@@ -40,10 +44,15 @@ AS_MADE = AsMade.AS_MADE
 
 @dataclass(frozen=True, slots=True)
 class ReaderOptions:
-    """How the reader for Haystack reads and chooses; the fields are the arguments of `QALensExtractiveReader`.
+    """The options of the reader for Haystack; the fields are the arguments of `QALensExtractiveReader`.
 
-    Raises `InputError` for a value that cannot work.
+    Raises
+    ------
+    InputError
+        For a value that cannot work.
 
+    Examples
+    --------
     >>> ReaderOptions(top_k=-1)
     Traceback (most recent call last):
     qalens.errors.InputError: top_k has to be a whole number from 0 on, but is -1.
@@ -61,29 +70,47 @@ class ReaderOptions:
     scores: Scores = "probability"
     max_answer_length: int = 30
     context_characters: int = 150
+    cut: float | None = None
 
     def __post_init__(self) -> None:
         for name, least in _COUNTS.items():
             value = getattr(self, name)
             if value is None and name in _MAY_BE_NONE:
                 continue
-            if isinstance(value, bool) or not isinstance(value, int) or value < least:
-                raise InputError(f"{name} has to be a whole number from {least} on, but is {value!r}.")
+            if not is_whole(value, least):
+                raise InputError(f"{name} has to be a whole number from {least} on, but is {shown(value)}.")
         for name in _SHARES:
             value = getattr(self, name)
             if value is not None and (not _is_number(value) or not 0 <= value <= 1):
-                raise InputError(f"{name} has to be a number from 0 to 1, or None, but is {value!r}.")
+                raise InputError(f"{name} has to be a number from 0 to 1, or None, but is {shown(value)}.")
         factor = self.calibration_factor
         if not _is_number(factor) or not 0 < factor < math.inf:
-            raise InputError(f"calibration_factor has to be a number above 0, but is {factor!r}.")
+            raise InputError(f"calibration_factor has to be a number above 0, but is {shown(factor)}.")
         if not isinstance(self.no_answer, bool):
-            raise InputError(f"no_answer has to be True or False, but is {self.no_answer!r}.")
+            raise InputError(f"no_answer has to be True or False, but is {shown(self.no_answer)}.")
         if self.scores not in ("probability", "haystack"):
-            raise InputError(f'scores has to be "probability" or "haystack", but is {self.scores!r}.')
+            raise InputError(f'scores has to be "probability" or "haystack", but is {shown(self.scores)}.')
+        if self.cut is not None:
+            check_cut(self.cut)
+            if self.scores != "probability":
+                raise InputError(
+                    'cut counts probabilities, so scores has to be "probability", but is "haystack".'
+                )
 
     def at_run_time(self, given: Mapping[str, Any]) -> ReaderOptions:
-        """The options with what was given to `run`; `AS_MADE` leaves one as it is.
+        """The options with those that were given to `run`.
 
+        Parameters
+        ----------
+        given : mapping of str to object
+            Values by name; `AS_MADE` keeps an option.
+
+        Returns
+        -------
+        ReaderOptions
+
+        Examples
+        --------
         >>> ReaderOptions(overlap_threshold=0.5).at_run_time({"overlap_threshold": None, "stride": AS_MADE}).stride
         """
         return replace(self, **{name: value for name, value in given.items() if value is not AS_MADE})
@@ -97,11 +124,28 @@ def _is_number(value: Any) -> bool:
 
 
 def checkpoint_options(model_kwargs: Mapping[str, Any] | None) -> dict[str, Any]:
-    """What `model.load_checkpoint` takes of the `model_kwargs` of a Haystack component: dtype, revision and weights.
+    """The arguments of `model.load_checkpoint` from the `model_kwargs` of a Haystack component.
 
-    `torch_dtype` is an older name of `dtype`, `use_safetensors=False` asks for pickled weights, and `trust_remote_code` can
-    only be False. Raises `InputError` for anything else.
+    `torch_dtype` is an older name of `dtype`, `use_safetensors=False` asks for pickled weights, and
+    `trust_remote_code` can only be False.
 
+    Parameters
+    ----------
+    model_kwargs : mapping of str to object or None
+        The arguments, or None.
+
+    Returns
+    -------
+    dict of str to object
+        Dtype, revision and weights.
+
+    Raises
+    ------
+    InputError
+        For anything else.
+
+    Examples
+    --------
     >>> checkpoint_options({"torch_dtype": "torch.bfloat16", "revision": "main"})
     {'dtype': 'bfloat16', 'revision': 'main'}
     """

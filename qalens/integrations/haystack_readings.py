@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from qalens.documents import join_readings, read_each
 from qalens.errors import ModelError, QalensError
 from qalens.integrations.haystack import (
     OLD_CANDIDATES,
@@ -17,21 +17,26 @@ from qalens.integrations.haystack import (
     no_candidates,
     old_candidates,
     old_no_answer,
+    place_candidates,
     reader_windows,
 )
 from qalens.integrations.haystack_options import ReaderOptions
 from qalens.integrations.old_scores import OldTokenizer
-from qalens.memory import free_memory
-from qalens.provenance import as_document
+from qalens.models.batches import memory_for
+from qalens.models.memory import free_memory
 from qalens.reader import Reader
-from qalens.reading import FailedReading
-from qalens.spans import SpanLogits
-from qalens.windows import BYTES_PER_CHARACTER, Windows
+from qalens.readings.documents import join_readings, read_each
+from qalens.readings.provenance import as_document
+from qalens.readings.reading import FailedReading
+from qalens.spans.distribution import SpanLogits
+from qalens.text.windows import BYTES_PER_CHARACTER, Windows
 
 
 class Readers:
-    """A reader for whichever lengths are asked for; the last one is kept, since each copies the tokenizer.
+    """A reader for any lengths of windows; the most recent one is cached, since each copies the tokenizer.
 
+    Examples
+    --------
     >>> from qalens.testing import toy_model, toy_tokenizer
     >>> Readers(Reader(toy_model(), toy_tokenizer())).suited(ReaderOptions(max_seq_length=64)).max_length
     64
@@ -42,14 +47,29 @@ class Readers:
         self._last: tuple[tuple[Any, ...], Reader] | None = None
 
     def suited(self, options: ReaderOptions) -> Reader:
-        """The reader for some options. Raises `InputError` for lengths that cannot work with the model."""
+        """The reader for some options.
+
+        Parameters
+        ----------
+        options : ReaderOptions
+            The options.
+
+        Returns
+        -------
+        Reader
+
+        Raises
+        ------
+        InputError
+            For lengths that cannot work with the model.
+        """
         old = options.scores == "haystack"
         key = (options.max_seq_length, options.stride, options.max_batch_size, options.max_answer_length, old)
         if self._last is None or self._last[0] != key:
             length = self._whole.max_length if options.max_seq_length is None else options.max_seq_length
             size = options.max_batch_size
             stride = options.stride
-            # The old default did not hang on the length. Where it leaves no room it was an error, and is a third now.
+            # The old default did not depend on the length. If it leaves no space it was an error, and is a third now.
             if stride is None and old and length - self.old_pair.n_special - 2 > OLD_STRIDE:
                 stride = OLD_STRIDE
             made = self._whole.with_options(
@@ -69,9 +89,18 @@ class Readers:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Found:
-    """What the documents have to offer, one entry for each, and what no answer scores beside the answers that are kept.
+    """The candidates of documents, and the score of no answer.
 
     `left_out` has the numbers of the documents that could not be read, with the reasons.
+
+    Attributes
+    ----------
+    candidates : tuple of Candidates
+        One entry for each document.
+    left_out : tuple of tuple of (int, QalensError)
+        The indices of the documents that could not be read, with the reasons.
+    no_answer : callable
+        The score of no answer beside the scores of the answers that are kept.
     """
 
     candidates: tuple[Candidates, ...]
@@ -80,11 +109,34 @@ class Found:
 
 
 def probable(readers: Readers, query: str, documents: Sequence[Any], options: ReaderOptions) -> Found:
-    """Candidates with their probabilities in one distribution over all documents and no answer.
+    """Find candidates with their probabilities in one distribution over all documents and no answer.
 
-    Where no document has a text that can be read, no answer has the probability 1. Raises `InputError` for a query that
-    cannot be read, `ModelError` where the model failed on everything.
+    If no document can be read, no answer has the probability 1.
 
+    Parameters
+    ----------
+    readers : Readers
+        The readers.
+    query : str
+        The question.
+    documents : sequence of object
+        The documents.
+    options : ReaderOptions
+        The options.
+
+    Returns
+    -------
+    Found
+
+    Raises
+    ------
+    InputError
+        For a query that cannot be read.
+    ModelError
+        If the model failed on everything.
+
+    Examples
+    --------
     >>> from qalens.testing import toy_model, toy_tokenizer
     >>> readers = Readers(Reader(toy_model(), toy_tokenizer()))
     >>> found = probable(readers, "Who kept the lamp?", ["Ada kept the lamp.", ""], ReaderOptions())
@@ -104,15 +156,40 @@ def probable(readers: Readers, query: str, documents: Sequence[Any], options: Re
     if len(failed) == len(readings):
         return _nothing(failed)
     reading = join_readings(query, taken, readings)
-    found = collection_candidates(reading, per_window=options.answers_per_seq)
+    if options.cut is None:
+        found = collection_candidates(reading, per_window=options.answers_per_seq)
+    else:
+        found = place_candidates(
+            reading if options.no_answer else reading.with_threshold(math.inf), options.cut
+        )
     return Found(tuple(found), failed, lambda _: reading.no_answer_probability)
 
 
 def old(readers: Readers, query: str, documents: Sequence[Any], options: ReaderOptions) -> Found:
-    """Candidates with the old scores, and as no answer the product of 1 − score of those that are kept.
+    """Find candidates with the old scores, and for no answer the product of 1 − score of those that are kept.
 
-    Raises `ModelError` where the model failed on everything.
+    Parameters
+    ----------
+    readers : Readers
+        The readers.
+    query : str
+        The question.
+    documents : sequence of object
+        The documents.
+    options : ReaderOptions
+        The options.
 
+    Returns
+    -------
+    Found
+
+    Raises
+    ------
+    ModelError
+        If the model failed on everything.
+
+    Examples
+    --------
     >>> from qalens.testing import toy_model, toy_tokenizer
     >>> readers = Readers(Reader(toy_model(), toy_tokenizer()))
     >>> found = old(readers, "Who kept the lamp?", ["Ada kept the lamp.", ""], ReaderOptions(answers_per_seq=3))
@@ -140,13 +217,14 @@ def old(readers: Readers, query: str, documents: Sequence[Any], options: ReaderO
 
 def _cut(pair: OldTokenizer, reader: Reader, query: str, given: Any) -> Windows | QalensError:
     try:
+        text = as_document(given).text
         return reader_windows(
             pair,
             query,
-            as_document(given).text,
+            text,
             max_length=reader.max_length,
             stride=reader.stride,
-            max_memory=free_memory() if reader.max_memory is None else reader.max_memory,
+            max_memory=memory_for(text, reader.max_memory),
         )
     except QalensError as error:
         return error

@@ -5,9 +5,9 @@ tokens i..j with j < i + L scores p_start[i] · p_end[j], no answer p_start[0] �
 widened to words, and those of all windows are ranked together; of no answer the window with the smallest score counts.
 
 There are two ways to do the rest. `old_answers` does what the old pipeline did: the candidates of a window are its
-2 · top_k + 10 best spans, and those with the same text, whatever their case and wherever they stand, are one answer with the
-sum of their scores and the place of the first; their blanks stay. `product_answers` takes the best copy of each place, so a
-score is at most 1, does not hang on `top_k`, stands where it was found, and `top_k` answers are found where there are as many.
+2 · top_k + 10 best spans, and those with the same text, whatever their case and wherever they are, are one answer with the
+sum of their scores and the place of the first; their whitespace is kept. `product_answers` takes the best copy of each place, so a
+score is at most 1, does not depend on `top_k`, has the position where it was found, and `top_k` answers are found where there are as many.
 
 Either way only the text can hold an answer, a question that fills the window is cut instead of ending in a panic, and the
 padding side of the tokenizer does not matter.
@@ -17,22 +17,24 @@ Source: the behaviour of transformers 4.57, compared number by number.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from qalens.batches import Prepared, Stages
-from qalens.errors import InputError, QalensError
+from qalens.errors import InputError, shown
 from qalens.integrations.pipeline_answers import Edges, Found, edges_of, ranked
 from qalens.integrations.pipeline_options import PipelineOptions
-from qalens.memory import free_memory
-from qalens.reading import FailedReading, Reading
-from qalens.spans import SpanLogits
-from qalens.text import Example, check_text
-from qalens.windows import PairTokenizer, Windows, check_memory, context_runs, lay_out, make_windows
+from qalens.models.batches import Stages, memory_for
+from qalens.readings.reading import Reading
+from qalens.spans.distribution import SpanLogits
+from qalens.text.examples import Example
+from qalens.text.layout import CutText
+from qalens.text.pair_tokenizer import EncodedText
+from qalens.text.token_edges import context_runs
+from qalens.text.windows import PairTokenizer, Windows, check_pair, cut_text, lay_out, window_starts
 
 
 class OldTokenizer(PairTokenizer):
@@ -40,10 +42,20 @@ class OldTokenizer(PairTokenizer):
 
     def __init__(self, tokenizer: Any):
         super().__init__(tokenizer)
-        self._rust.encode_special_tokens = False
+        self.rust.encode_special_tokens = False
 
     def text_ids(self, encoding: Any) -> NDArray[np.int64]:
-        """The ids of an encoded text, as they are."""
+        """The ids of an encoded text, unchanged.
+
+        Parameters
+        ----------
+        encoding : object
+            What `encode` returned.
+
+        Returns
+        -------
+        ndarray of int64
+        """
         return np.array(encoding.ids, np.int64)
 
 
@@ -51,21 +63,25 @@ class OldTokenizer(PairTokenizer):
 class OldStages(Stages):
     """The stages from a question and a text to a reading, with the windows of the old pipeline."""
 
-    def _prepare(self, given: Any) -> Prepared | FailedReading:
-        try:
-            if not isinstance(given, Example):
-                raise InputError(f"Expected a question and a context, but got {given!r:.120}.")
-            windows = old_windows(
-                self.pair,
-                given.question,
-                given.context,
-                max_length=self.max_length,
-                stride=self.stride,
-                max_memory=free_memory() if self.max_memory is None else self.max_memory,
-            )
-        except QalensError as error:
-            return FailedReading(given, error)
-        return Prepared(given, windows)
+    def _taken(self, given: Any) -> Example:
+        if not isinstance(given, Example):
+            raise InputError(f"Expected a question and a context, but got {shown(given)}.")
+        return given
+
+    def _check(self, example: Example) -> None:
+        _check_old_pair(
+            example.question, example.context, memory_for(example.context, self.options.max_memory)
+        )
+
+    def _cut(self, example: Example, encoded: Mapping[str, EncodedText]) -> CutText:
+        return _old_cut(
+            self.pair,
+            example.question,
+            example.context,
+            encoded,
+            max_length=self.options.max_length,
+            stride=self.options.stride,
+        )
 
 
 def old_windows(
@@ -77,28 +93,81 @@ def old_windows(
     stride: int,
     max_memory: int | None = None,
 ) -> Windows:
-    """Windows as the old pipeline cut them: the question is never cut as long as that leaves room, and may be blank.
+    """Windows as the old pipeline made them: the question is never truncated if space is left for the text, and may be
+    blank.
 
-    Where the room beside the question is not larger than `stride`, the old pipeline ended in a panic; there the question
-    is cut as `make_windows` does it. Raises `InputError` as `make_windows` does.
+    If the space beside the question is not larger than `stride`, the old pipeline panicked; here the question is
+    truncated as in `make_windows`.
+
+    Parameters
+    ----------
+    pair : PairTokenizer
+        The tokenizer.
+    question : str
+        The question.
+    context : str
+        The text.
+    max_length : int
+        Tokens of one window.
+    stride : int
+        Overlap in tokens.
+    max_memory : int or None, default None
+        Bytes that a reading may take; None sets no limit.
+
+    Returns
+    -------
+    Windows
+
+    Raises
+    ------
+    InputError
+        As `make_windows` does.
     """
-    if not isinstance(question, str) or not question:
-        check_text(question, "question")
-    check_text(context, "context")
-    check_memory(len(context), max_memory)
-    asked, text = pair.encode(question), pair.encode(context)
+    _check_old_pair(question, context, max_memory)
+    cut = _old_cut(pair, question, context, {}, max_length=max_length, stride=stride)
+    return lay_out(pair, [cut])[0]
+
+
+def _check_old_pair(question: Any, context: Any, max_memory: int | None) -> None:
+    if isinstance(question, str) and question.isspace():
+        question = "blank"  # which the old pipeline took
+    check_pair(question, context, max_memory)
+
+
+def _old_cut(
+    pair: PairTokenizer,
+    question: str,
+    context: str,
+    encoded: Mapping[str, EncodedText],
+    *,
+    max_length: int,
+    stride: int,
+) -> CutText:
+    asked, text = (encoded[one] if one in encoded else pair.encode(one) for one in (question, context))
     room = max_length - pair.n_special - len(asked)
-    n = len(text)
-    if n > room and stride >= room:
-        return make_windows(
-            pair, question, context, max_length=max_length, stride=stride, max_memory=max_memory
-        )
-    starts = np.arange(0, n - stride, room - stride) if n > room else np.zeros(1, np.int64)
-    return lay_out(pair, question, context, asked, text, len(asked), room, starts)
+    if len(text) > room and stride >= room:
+        return cut_text(pair, question, context, encoded, max_length=max_length, stride=stride)
+    starts = window_starts(len(text), room, stride)
+    return CutText(question, context, asked, text, len(asked), room, starts)
 
 
 def product_answers(reading: Reading, pair: PairTokenizer, options: PipelineOptions) -> list[Found]:
-    """The `top_k` best places with the product of the old pipeline, without its sums and blanks, best first."""
+    """The best spans by the product of the old pipeline, without its sums and whitespace, best first.
+
+    Parameters
+    ----------
+    reading : Reading
+        The reading.
+    pair : PairTokenizer
+        The tokenizer.
+    options : PipelineOptions
+        The options.
+
+    Returns
+    -------
+    list of Found
+        `top_k` answers.
+    """
     edges = edges_of(reading.windows, pair, words=options.align_to_words)
     found: dict[tuple[int, int], float] = {}
     null = 1.0
@@ -110,7 +179,22 @@ def product_answers(reading: Reading, pair: PairTokenizer, options: PipelineOpti
 
 
 def old_answers(reading: Reading, pair: PairTokenizer, options: PipelineOptions) -> list[Found]:
-    """The `top_k` best answers as the old pipeline found and scored them, sums included, best first."""
+    """The best answers as the old pipeline found and scored them, sums included, best first.
+
+    Parameters
+    ----------
+    reading : Reading
+        The reading.
+    pair : PairTokenizer
+        The tokenizer.
+    options : PipelineOptions
+        The options.
+
+    Returns
+    -------
+    list of Found
+        `top_k` answers.
+    """
     edges = edges_of(reading.windows, pair, words=options.align_to_words, blanks=True)
     count = 2 * options.top_k + 10 if options.align_to_words else options.top_k
     places: dict[str, tuple[int, int]] = {}
@@ -165,7 +249,20 @@ def _windows(reading: Reading, options: PipelineOptions) -> Iterator[_Window]:
 def window_probabilities(
     logits: SpanLogits, w: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
-    """Start and end probabilities of the n tokens of the text in window `w`, and the score of no answer there."""
+    """The probabilities of one window as the old pipeline computed them.
+
+    Parameters
+    ----------
+    logits : SpanLogits
+        Start and end logits.
+    w : int
+        The index of the window.
+
+    Returns
+    -------
+    tuple of (ndarray of float64, ndarray of float64, float)
+        Start and end probabilities of the n tokens of the text, and the score of no answer.
+    """
     inside = np.flatnonzero(logits.windows.answerable[w])
     places = np.append(inside, logits.windows.null_index[w])
     start, end = (_softmax(one[w, places].astype(np.float64)) for one in (logits.start, logits.end))

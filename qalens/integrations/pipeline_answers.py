@@ -3,21 +3,34 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Iterator
+import math
+import re
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from qalens.integrations.pipeline_options import PipelineOptions
-from qalens.reading import Reading
-from qalens.spans import Answer
-from qalens.windows import PairTokenizer, Windows, token_range, trimmed_edges
+from qalens.readings.reading import DEFAULT_CUT, Reading
+from qalens.text.graphemes import UNSPACED
+from qalens.text.token_edges import token_range, trimmed_edges
+from qalens.text.windows import PairTokenizer, Windows
+
+# Tibetan has a sign between syllables, where an index cuts by itself, and blanks only between clauses.
+_UNSPACED_RUN = re.compile(f"(?:{UNSPACED}|[\u0f00-\u0fff]+)")
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One answer with its score: the characters `[start, end)` of the text, nothing at all for no answer."""
+    """One answer with its score.
+
+    Attributes
+    ----------
+    score : float
+        The score.
+    start, end : int
+        The characters `[start, end)` of the text; empty for no answer.
+    """
 
     score: float
     start: int
@@ -26,12 +39,16 @@ class Found:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Edges:
-    """Where the tokens of a text begin and end in characters, and which tokens make up each word.
+    """The token boundaries of a text in characters, and the tokens of each word.
 
-    - `low`: the number of the first token that a window holds; the arrays (N,) count from there
-    - `begin`, `finish` (N,): characters
-    - `first`, `last` (N,): the first and the last token of the word that a token belongs to, itself where words do not
-      count
+    Attributes
+    ----------
+    low : int
+        The index of the first token that a window holds; the arrays (N,) count from there.
+    begin, finish : ndarray of int64
+        (N,): characters.
+    first, last : ndarray of int64
+        (N,): the first and the last token of the word of each token, itself if words are not used.
     """
 
     low: int
@@ -41,9 +58,18 @@ class Edges:
     last: NDArray[np.int64]
 
     def characters(self, i: int, j: int, *, held: tuple[int, int] | None = None) -> tuple[int, int]:
-        """The characters from the word of token number `i` to that of token number `j`.
+        """The characters from the word of one token to that of another.
 
-        `held` are the numbers of the first token and behind the last of a window that cuts words off.
+        Parameters
+        ----------
+        i, j : int
+            Indices of tokens.
+        held : tuple of (int, int) or None, default None
+            The first token and one past the last of a window that truncates words.
+
+        Returns
+        -------
+        tuple of (int, int)
         """
         first, last = int(self.first[i - self.low]), int(self.last[j - self.low])
         if held is not None:
@@ -52,9 +78,24 @@ class Edges:
 
 
 def edges_of(windows: Windows, pair: PairTokenizer, *, words: bool, blanks: bool = False) -> Edges:
-    """The edges of the tokens of a text; with `words` those of the words that the tokenizer splits it into first.
+    """Find the token boundaries of a text.
 
-    `blanks` keeps the blanks that some tokenizers count to a token.
+    In scripts without spaces a word ends at each token, since such a tokenizer takes a whole sentence for one word.
+
+    Parameters
+    ----------
+    windows : Windows
+        The windows.
+    pair : PairTokenizer
+        The tokenizer.
+    words : bool
+        Also find the words that the tokenizer splits the text into first.
+    blanks : bool, default False
+        Keep whitespace that some tokenizers count to a token, and sentences as words, as the old pipeline did.
+
+    Returns
+    -------
+    Edges
     """
     low, N = token_range(windows)
     begin, finish = _offsets(windows, low, N) if blanks else trimmed_edges(windows, low, N)
@@ -62,9 +103,12 @@ def edges_of(windows: Windows, pair: PairTokenizer, *, words: bool, blanks: bool
     if not words:
         return Edges(low, begin, finish, places, places)
     numbers = pair.encode(windows.context).word_ids[low : low + N]
-    # A token without a word stands for itself.
+    # A token without a word is its own word.
     word = np.array([-1 - k if n is None else n for k, n in enumerate(numbers)], np.int64)
-    fresh = np.flatnonzero(np.diff(word, prepend=word[:1] - 1))
+    apart = np.diff(word, prepend=word[:1] - 1) != 0
+    if not blanks:
+        apart |= _between_unspaced(windows.context, begin, finish)
+    fresh = np.flatnonzero(apart)
     run = np.searchsorted(fresh, places, side="right") - 1
     return Edges(low, begin, finish, fresh[run], np.append(fresh[1:], N)[run] - 1)
 
@@ -76,34 +120,101 @@ def _offsets(windows: Windows, low: int, N: int) -> tuple[NDArray[np.int64], NDA
     return offsets[:, 0], offsets[:, 1]
 
 
+def _between_unspaced(context: str, begin: NDArray[np.int64], finish: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """(N,): whether a token begins beside a character of a script without spaces between words."""
+    unspaced = np.zeros(len(context) + 2, np.bool_)
+    for stretch in _UNSPACED_RUN.finditer(context):
+        unspaced[stretch.start() + 1 : stretch.end() + 1] = True
+    # Shifted by one, so that what lies before the first character is none.
+    before = np.append(False, unspaced[finish])[:-1]
+    return unspaced[np.minimum(begin, len(context)) + 1] | before
+
+
 def probable_answers(reading: Reading, pair: PairTokenizer, options: PipelineOptions) -> list[Found]:
-    """The `top_k` best answers with P(span), best first; of several that widen to the same words the best one counts."""
+    """The best answers, best first, each with the probability of the characters that it shows.
+
+    That is the sum of P(span) over all spans that widen to the same words, so that together with no answer all
+    answers still sum to 1.
+
+    Parameters
+    ----------
+    reading : Reading
+        The reading.
+    pair : PairTokenizer
+        The tokenizer.
+    options : PipelineOptions
+        The options.
+
+    Returns
+    -------
+    list of Found
+        `top_k` answers.
+    """
     edges = edges_of(reading.windows, pair, words=options.align_to_words)
-    found: dict[tuple[int, int], float] = {}
-    for answer in _best_first(reading, options.top_k):
-        found.setdefault(edges.characters(*_numbers(reading, answer)), answer.probability)
-        if len(found) == options.top_k:
-            break
-    answers = [Found(score, *span) for span, score in found.items()]
+    spans, index = reading.spans, reading.windows.context_index
+    first = edges.first[index[spans.window, spans.token_start] - edges.low]
+    last = edges.last[index[spans.window, spans.token_end] - edges.low]
+    # One number for each pair of characters, in their order.
+    size = len(reading.context) + 1
+    places, which = np.unique(edges.begin[first] * size + edges.finish[last], return_inverse=True)
+    sums = np.bincount(which, spans.probabilities(), minlength=len(places))
+    best = np.argsort(-sums, kind="stable")[: options.top_k]
+    answers = [Found(float(sums[k]), *divmod(int(places[k]), size)) for k in best]
     return ranked(answers, reading.no_answer_probability, options)
 
 
+def place_answers(reading: Reading, pair: PairTokenizer, options: PipelineOptions) -> list[Found]:
+    """Every place that is taken as an answer, best first, each with its probability.
+
+    Places whose best spans widen to the same words are one answer.
+
+    Parameters
+    ----------
+    reading : Reading
+        The reading.
+    pair : PairTokenizer
+        The tokenizer.
+    options : PipelineOptions
+        The options, with a `cut`.
+
+    Returns
+    -------
+    list of Found
+        No answer alone if the model abstains and is allowed to.
+    """
+    allowed = options.handle_impossible_answer
+    decided = reading if allowed else reading.with_threshold(math.inf)
+    edges, index = (
+        edges_of(reading.windows, pair, words=options.align_to_words),
+        reading.windows.context_index,
+    )
+    sums: dict[tuple[int, int], float] = {}
+    for place in decided.answers(DEFAULT_CUT if options.cut is None else options.cut):
+        if place.taken:
+            first, last = index[place.best.window, list(place.best.tokens)].tolist()
+            where = edges.characters(first, last)
+            sums[where] = sums.get(where, 0.0) + place.probability
+    found = [Found(p, *where) for where, p in sums.items()]
+    none = reading.no_answer_probability if allowed else 0.0
+    return sorted(found, key=lambda one: -one.score) or [Found(none, 0, 0)]
+
+
 def ranked(answers: list[Found], null: float, options: PipelineOptions) -> list[Found]:
-    """The best `top_k`, best first; no answer is among them where it is allowed to be."""
+    """The best `top_k` answers, best first, with no answer among them if it is allowed.
+
+    Parameters
+    ----------
+    answers : list of Found
+        The answers.
+    null : float
+        The score of no answer.
+    options : PipelineOptions
+        The options.
+
+    Returns
+    -------
+    list of Found
+    """
     if options.handle_impossible_answer:
         answers = [*answers, Found(null, 0, 0)]
     return heapq.nlargest(options.top_k, answers, key=lambda one: one.score)
-
-
-def _best_first(reading: Reading, k: int) -> Iterator[Answer]:
-    """The spans, best first, looked up some at a time: how many widen to the same words is not known before."""
-    done = 0
-    while done < len(reading.spans):
-        some = reading.spans.top(k)
-        yield from some[done:]
-        done, k = len(some), 4 * k
-
-
-def _numbers(reading: Reading, answer: Answer) -> Iterable[int]:
-    """The numbers of the first and last token of an answer among the tokens of the text."""
-    return reading.windows.context_index[answer.window, list(answer.tokens)].tolist()

@@ -1,7 +1,7 @@
 """Runs on a Ray cluster: the same shards and rows as on one machine, computed by a pool of actors (`qalens[ray]`).
 
 The engine of `qalens.evaluate(…, engine="ray")`; see docs/runs.md. Every node has to find the data file and the checkpoint
-under the same path, as on a shared file system. Only shards travel: out goes where they stand in the file, back come rows.
+under the same path, as on a shared file system. Only shards are sent: their positions in the file go out, rows come back.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from contextlib import contextmanager
 from itertools import islice
 from typing import Any
 
-from qalens.errors import InputError, MissingExtraError, QalensError
-from qalens.evaluation.jobs import Task
-from qalens.evaluation.shards import Shard
-from qalens.evaluation.worker import told
+from qalens.errors import InputError, MissingExtraError, QalensError, shown
+from qalens.evaluation.data.shards import Shard
+from qalens.evaluation.runs.jobs import Task
+from qalens.evaluation.runs.worker_process import told
 
 # Shards in one pass of Ray Data. Each pass starts its actors anew; without an end it would hold all shards at once.
 _PASS = 4096
@@ -29,12 +29,34 @@ _RETRIES = 2
 def shards_on_ray(
     task: Task, shards: Iterator[Shard], workers: int
 ) -> Generator[tuple[Shard, bytes], None, None]:
-    """Compute shards by `workers` actors of a Ray cluster (0: as many as there is room for), in any order.
+    """Compute shards by actors of a Ray cluster, in any order.
 
-    Takes the cluster that this process is connected to, else the one that RAY_ADDRESS names, else starts one on this
-    machine and ends it again. An actor takes as many CPUs as it has threads, and one GPU where the reader is on one.
-    Raises `MissingExtraError` without Ray, `InputError` where the cluster has no room for the actors, `QalensError` where
-    actors keep dying.
+    It uses the cluster that this process is connected to, else the one that RAY_ADDRESS names, else it starts one on
+    this machine and stops it afterwards. An actor takes as many CPUs as it has threads, and one GPU if the reader is
+    on one.
+
+    Parameters
+    ----------
+    task : Task
+        What is computed.
+    shards : iterator of Shard
+        The shards that are missing.
+    workers : int
+        The number of actors; 0 starts as many as the cluster has capacity for.
+
+    Returns
+    -------
+    Generator of tuple of (Shard, bytes), None, None
+        Each shard with its rows.
+
+    Raises
+    ------
+    MissingExtraError
+        For a missing Ray.
+    InputError
+        For a cluster without capacity for the actors.
+    QalensError
+        If actors keep dying.
     """
     with _connected() as ray:
         count = _fitting(ray, task, workers)
@@ -43,7 +65,7 @@ def shards_on_ray(
 
 
 class ShardActor:
-    """What each actor is: a reader that is loaded once, and turns shards into rows."""
+    """An actor: it loads a reader once, and turns shards into rows."""
 
     def __init__(self, task: Task):
         self._failed: QalensError | None = None
@@ -109,7 +131,7 @@ def _wave(ray: Any, task: Task, shards: list[Shard], workers: int) -> Iterator[t
 
 
 def _fitting(ray: Any, task: Task, workers: int) -> int:
-    """How many actors to start; more than there is room for would wait for ever."""
+    """How many actors to start; more than the cluster has capacity for would wait forever."""
     room, largest = 0, 0.0
     for node in ray.nodes():
         if node["Alive"]:
@@ -142,7 +164,15 @@ def _connected() -> Iterator[Any]:
         if started:
             address = os.environ.get("RAY_ADDRESS", "local")
             own = {"include_dashboard": False} if address == "local" else {}
-            ray.init(address=address, logging_level=logging.WARNING, **own)
+            try:
+                ray.init(address=address, logging_level=logging.WARNING, **own)
+            except (
+                Exception
+            ) as error:  # Ray raises what its parts raise, RuntimeError and a bare Exception among them
+                raise QalensError(
+                    f"Ray cannot start, or reach the cluster at {shown(address)} (RAY_ADDRESS): {type(error).__name__}: "
+                    f'{error!s:.300}. On one machine engine="processes" needs no Ray.'
+                ) from error
         context = ray.data.DataContext.get_current()
         before = context.enable_progress_bars, context.print_on_execution_start
         # The run has a bar of its own.

@@ -28,9 +28,10 @@ from qalens.integrations.pipeline_answers import Found
 from qalens.integrations.pipeline_inputs import example_of, inputs_of
 from qalens.integrations.pipeline_options import PipelineOptions
 from qalens.integrations.pipeline_readers import PipelineReader, pipeline_reader
-from qalens.model import BUNDLED, QAModel
+from qalens.models.hub import BUNDLED
+from qalens.models.model import QAModel
 from qalens.reader import Reader
-from qalens.reading import FailedReading, Reading
+from qalens.readings.reading import FailedReading, Reading
 
 __all__ = ["PipelineOptions", "QuestionAnsweringPipeline", "register", "unregister"]
 
@@ -42,12 +43,26 @@ TASK = "question-answering"
 class QuestionAnsweringPipeline(transformers.Pipeline):
     """Answers questions as `pipeline("question-answering")` did, from the readings of qalens.
 
-    Made by `transformers.pipeline` after `register()`, or from a model and a tokenizer. `device`, `batch_size` and all of
-    `PipelineOptions` can be given.
+    Made by `transformers.pipeline` after `register()`, or from a model and a tokenizer.
 
-    Raises `InputError` for an unknown option or one that cannot work, `ModelError` for a model without a
-    question-answering head.
+    Parameters
+    ----------
+    model : PreTrainedModel
+        A model with a question-answering head.
+    tokenizer : PreTrainedTokenizerFast
+        The fast tokenizer that belongs to it.
+    **options
+        `device`, `batch_size` and all of `PipelineOptions`.
 
+    Raises
+    ------
+    InputError
+        For an unknown option or one that cannot work.
+    ModelError
+        For a model without a question-answering head.
+
+    Examples
+    --------
     >>> from qalens.testing import toy_model, toy_tokenizer
     >>> nlp = QuestionAnsweringPipeline(toy_model(), toy_tokenizer(), device="cpu", top_k=2)
     >>> [answer["answer"] in "Ada kept the lamp." for answer in nlp("Who kept the lamp?", "Ada kept the lamp.")]
@@ -84,7 +99,7 @@ class QuestionAnsweringPipeline(transformers.Pipeline):
         """Answer questions about texts.
 
         - `given`: a dict with the keys question and context, a list of such dicts, a generator or data set of them, or
-          question and text as two strings; pairs and `Example`s are taken as well
+          question and text as two strings; pairs and `Example` objects are taken as well
         - `question`, `context`: the same by name, as strings or as lists; one text serves for all questions
         - `batch_size`: how many windows of full length go through the model together (more where they are shorter);
           None suits the device
@@ -92,7 +107,7 @@ class QuestionAnsweringPipeline(transformers.Pipeline):
         - `options`: those of `PipelineOptions`, for this call
 
         One question gives one answer: a dict with score, start, end and answer, or with `top_k` above 1 a list of such
-        dicts. A list gives a list, also where it holds one question. A generator or data set gives an iterator; some
+        dicts, or with a `cut` a list of all answers. A list gives a list, also where it holds one question. A generator or data set gives an iterator; some
         hundred windows are read ahead, so that they share sorted batches.
 
         A single question that cannot be read raises an `InputError`. In a list or stream all others are answered, and in
@@ -112,22 +127,47 @@ class QuestionAnsweringPipeline(transformers.Pipeline):
 
     @property
     def reader(self) -> Reader:
-        """The qalens `Reader` behind the pipeline, with the options that it was made with."""
+        """The qalens `Reader` behind the pipeline, with its default options."""
         return self._reader_for(self._options({}), self._batch_size).reader
 
-    def preprocess(self, input_: Any) -> Any:
-        """One item as an `Example`, as far as it is one."""
+    # transformers hands its options over by name; here they are one record.
+    def preprocess(self, input_: Any) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """Make an `Example` of one item, if it is one.
+
+        Parameters
+        ----------
+        input_ : object
+            An item that the pipeline was called with.
+
+        Returns
+        -------
+        object
+        """
         return example_of(input_)
 
-    def _forward(
+    def _forward(  # pyright: ignore[reportIncompatibleMethodOverride]
         self, input_tensors: Iterable[Any], read: PipelineReader
     ) -> Iterator[Reading | FailedReading]:
         return read.read(input_tensors)
 
-    def postprocess(
+    def postprocess(  # pyright: ignore[reportIncompatibleMethodOverride]
         self, model_outputs: Reading | FailedReading, options: PipelineOptions, read: PipelineReader
     ) -> Any:
-        """The answer of one reading as a dict, or with `top_k` above 1 its answers as a list of dicts."""
+        """The answer of one reading as a dict, or with `top_k` above 1 or a `cut` its answers as a list of dicts.
+
+        Parameters
+        ----------
+        model_outputs : Reading or FailedReading
+            The reading.
+        options : PipelineOptions
+            The options.
+        read : PipelineReader
+            What made the reading.
+
+        Returns
+        -------
+        object
+        """
         if isinstance(model_outputs, FailedReading):
             answers = [_failed(model_outputs)]
         else:
@@ -135,7 +175,7 @@ class QuestionAnsweringPipeline(transformers.Pipeline):
         if options.return_reading:
             for answer in answers:
                 answer["reading"] = model_outputs
-        return answers[0] if options.top_k == 1 else answers
+        return answers[0] if options.top_k == 1 and options.cut is None else answers
 
     def _sanitize_parameters(self, **given: Any) -> tuple[dict, dict, dict]:
         return {}, {}, {"options": PipelineOptions().with_changes(given)}
@@ -181,8 +221,10 @@ _before: _Before | None = None
 def register() -> None:
     """Make `transformers.pipeline("question-answering")` work again, in this process, until `unregister`.
 
-    Asked for without a model, the pipeline takes the checkpoint that comes with qalens. A second call changes nothing.
+    Without a model, the pipeline takes the checkpoint that is bundled with qalens. A second call has no effect.
 
+    Examples
+    --------
     >>> register(); register()
     >>> "question-answering" in transformers.pipelines.get_supported_tasks()
     True
@@ -201,11 +243,11 @@ def register() -> None:
         type="text",
     )
     # With this mark a pipeline would be saved with its code beside the weights, and loaded only where that is trusted.
-    del QuestionAnsweringPipeline._registered_impl
+    delattr(QuestionAnsweringPipeline, "_registered_impl")
 
 
 def unregister() -> None:
-    """Take the pipeline away again and leave transformers as it was before `register`; without it, do nothing."""
+    """Remove the pipeline again and leave transformers as it was before `register`; without it, do nothing."""
     global _before
     if _before is None:
         return

@@ -1,4 +1,4 @@
-"""Explorers: live views of readings in a notebook, each with a still twin as HTML page, SVG and PNG.
+"""Explorers: live views of readings in a notebook, each with a static export as HTML page, SVG and PNG.
 
 >>> from qalens.testing import planted_reading
 >>> from qalens.widgets import SpanExplorer
@@ -15,35 +15,42 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from qalens.widgets.attribution_explorer import AttributionExplorer
-    from qalens.widgets.compare_explorer import CompareExplorer
-    from qalens.widgets.dataset_explorer import DatasetExplorer
     from qalens.widgets.explorer import Explorer
-    from qalens.widgets.front_door import FrontDoor, explore
-    from qalens.widgets.layer_explorer import LayerExplorer
-    from qalens.widgets.no_answer_explorer import NoAnswerExplorer
-    from qalens.widgets.span_explorer import SpanExplorer
+    from qalens.widgets.explorers.attribution_explorer import AttributionExplorer
+    from qalens.widgets.explorers.behavior_explorer import BehaviorExplorer
+    from qalens.widgets.explorers.change_explorer import ChangeExplorer
+    from qalens.widgets.explorers.compare_explorer import CompareExplorer
+    from qalens.widgets.explorers.dataset_explorer import DatasetExplorer
+    from qalens.widgets.explorers.layer_explorer import LayerExplorer
+    from qalens.widgets.explorers.no_answer_explorer import NoAnswerExplorer
+    from qalens.widgets.explorers.reading_explorer import ReadingExplorer
+    from qalens.widgets.explorers.span_explorer import SpanExplorer
+    from qalens.widgets.exploring import explore
 
 _HOME = {
-    "AttributionExplorer": "attribution_explorer",
-    "CompareExplorer": "compare_explorer",
-    "DatasetExplorer": "dataset_explorer",
+    "AttributionExplorer": "explorers.attribution_explorer",
+    "BehaviorExplorer": "explorers.behavior_explorer",
+    "ChangeExplorer": "explorers.change_explorer",
+    "CompareExplorer": "explorers.compare_explorer",
+    "DatasetExplorer": "explorers.dataset_explorer",
     "Explorer": "explorer",
-    "FrontDoor": "front_door",
-    "LayerExplorer": "layer_explorer",
-    "NoAnswerExplorer": "no_answer_explorer",
-    "SpanExplorer": "span_explorer",
-    "explore": "front_door",
+    "ReadingExplorer": "explorers.reading_explorer",
+    "LayerExplorer": "explorers.layer_explorer",
+    "NoAnswerExplorer": "explorers.no_answer_explorer",
+    "SpanExplorer": "explorers.span_explorer",
+    "explore": "exploring",
 }
 
 __all__ = [
     "AttributionExplorer",
+    "BehaviorExplorer",
+    "ChangeExplorer",
     "CompareExplorer",
     "DatasetExplorer",
     "Explorer",
-    "FrontDoor",
     "LayerExplorer",
     "NoAnswerExplorer",
+    "ReadingExplorer",
     "SpanExplorer",
     "explore",
 ]
@@ -52,7 +59,11 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name in _HOME:
         return getattr(importlib.import_module(f"qalens.widgets.{_HOME[name]}"), name)
-    raise AttributeError(f"module 'qalens.widgets' has no attribute {name!r}")
+    from qalens.errors import meant
+
+    raise AttributeError(
+        f"module 'qalens.widgets' has no attribute {name!r}.{meant(name, __all__)}", name=name
+    )
 
 
 def __dir__() -> list[str]:

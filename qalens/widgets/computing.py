@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import traitlets
 
-from qalens.errors import InputError, QalensError
-from qalens.widgets.background import Work
+from qalens.errors import InputError, QalensError, shown
 from qalens.widgets.explorer import Explorer
+from qalens.widgets.kernel_thread import Work
 
 _IDLE = {"state": "idle", "words": ""}
 
@@ -25,8 +25,6 @@ class ComputingExplorer(Explorer):
     (`_compute`), what that is called (`_doing`, `_progress`), and what the browser gets of it (`_entry`). Its own options
     start a computation by `_show_or_compute` when they change.
     """
-
-    shared = ("computing.js",)
 
     found = traitlets.List().tag(sync=True)
     shown = traitlets.Int(-1).tag(sync=True)
@@ -64,13 +62,13 @@ class ComputingExplorer(Explorer):
     def _fits(self, choice: Any, record: Any) -> bool:
         raise NotImplementedError
 
-    def _compute(self, choice: Any, watch: Callable[[int], None] | None) -> Any:
+    def _compute(self, choice: Any, watch: Callable[[Any], None] | None) -> Any:
         raise NotImplementedError
 
     def _doing(self, choice: Any) -> str:
         raise NotImplementedError
 
-    def _progress(self, done: int) -> str:
+    def _progress(self, done: Any) -> str:
         raise NotImplementedError
 
     def _entry(self, record: Any) -> dict[str, Any]:
@@ -105,6 +103,11 @@ class ComputingExplorer(Explorer):
         self.shown, self.status = place, _IDLE
         return self._records[place]
 
+    def begin(self) -> None:
+        """Compute in the background what the options ask for, where there is a reader and nothing to show yet."""
+        if self.record is None:
+            self._show_or_compute()
+
     def cancel(self) -> None:
         """Stop what is being computed in the background, if anything is; the picture stays."""
         if self._work is not None:
@@ -135,13 +138,15 @@ class ComputingExplorer(Explorer):
             return
         choice = self.choice
         place = self._place(choice)
+        asked = self.computing and self._asked == choice
         if place >= 0:
-            self.cancel()
+            if not asked:
+                self.cancel()
             self.shown, self.status = place, _IDLE
-        elif self.reader is not None and not (self.computing and self._asked == choice):
+        elif self.reader is not None and not asked:
             self._start(choice)
 
-    def _computed(self, choice: Any, watch: Callable[[int], None] | None) -> Any:
+    def _computed(self, choice: Any, watch: Callable[[Any], None] | None) -> Any:
         if self.reader is None:
             raise InputError(
                 "This was not computed, and there is no reader to compute it; pass one as reader=…"
@@ -152,25 +157,27 @@ class ComputingExplorer(Explorer):
         """Compute in the background; what was being computed is stopped first."""
         began, doing = time.monotonic(), self._doing(choice)
 
-        def report(done: int) -> None:
+        def report(done: Any) -> None:
             said = f"{self._progress(done)}, {time.monotonic() - began:.0f} s"
             self.status = {"state": "computing", "words": doing, "done": said}
 
         def finish(outcome: Any) -> None:
-            self._work = None
             if isinstance(outcome, Exception):
                 self.status = {"state": "failed", "words": failure(outcome)}
-                return
-            self._keep(outcome)
-            self.shown, self.status = len(self._records) - 1, _IDLE
+            else:
+                self._keep(outcome)
+                self.shown, self.status = len(self._records) - 1, _IDLE
+            # Last, so that who waits for it finds everything in its place.
+            if self._work is work:
+                self._work = None
 
         before = self._stopped if self._work is None else self._work
         self._asked = choice
         self.status = {"state": "computing", "words": doing, "done": ""}
-        self._work = Work(
+        self._work = work = Work(
             lambda watch: self._computed(choice, watch), report=report, finish=finish, after=before
         )
-        self._work.start()
+        work.start()
 
     def _keep(self, record: Any) -> None:
         self._records.append(record)
@@ -185,6 +192,15 @@ class ComputingExplorer(Explorer):
             self.cancel()
 
 
+def several(given: Any, kinds: type | tuple[type, ...]) -> list[Any]:
+    """What was given as a list: one record, several, or something that is none, for the caller to refuse.
+
+    >>> several(3, str), several("a", str), several(("a", "b"), str)
+    ([3], ['a'], ['a', 'b'])
+    """
+    return [given] if isinstance(given, kinds) or not isinstance(given, Iterable) else list(given)
+
+
 def check_choice(name: str, value: Any, known: Sequence[Any]) -> Any:
     """The value, or `InputError` where it is not among those `known`.
 
@@ -192,7 +208,7 @@ def check_choice(name: str, value: Any, known: Sequence[Any]) -> Any:
     'zero'
     """
     if value not in known:
-        raise InputError(f"{name} has to be one of {', '.join(map(repr, known))}, but is {value!r}.")
+        raise InputError(f"{name} has to be one of {', '.join(map(repr, known))}, but is {shown(value)}.")
     return value
 
 

@@ -5,10 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from qalens.widgets.background import Work
+from qalens.progress import HowFar, listening
+from qalens.widgets.kernel_thread import Work
 
-IDLE = {"state": "idle", "words": ""}
-READING = {"state": "reading", "words": "reading…"}
+IDLE = {"state": "idle", "words": "", "share": None}
+READING = {"state": "reading", "words": "reading…", "share": None}
+STOPPED = {"state": "stopped", "words": "Stopped.", "share": None}
+
+
+def so_far(doing: str, how_far: HowFar) -> dict[str, Any]:
+    """What fields say while something is read: its `words`, and the `share` that is done where that is known.
+
+    >>> so_far("reading", HowFar(3, 40, "window"))
+    {'state': 'reading', 'words': 'reading window 3 of 40', 'share': 0.075}
+    """
+    if not how_far.total:
+        return {"state": "reading", "words": f"{doing}, {how_far.unit} {how_far.done:,}", "share": None}
+    words = f"{doing} {how_far.unit} {how_far.done:,} of {how_far.total:,}"
+    return {"state": "reading", "words": words, "share": how_far.done / how_far.total}
 
 
 class Following:
@@ -16,6 +30,7 @@ class Following:
 
     - `finish(outcome)` gets what the last work returned, or the exception that it raised; of work that was overtaken
       nothing is heard
+    - `report(how_far)` is told how far it is, at most five times a second
 
     >>> heard = []
     >>> following = Following(heard.append)
@@ -25,14 +40,19 @@ class Following:
     ([42], False)
     """
 
-    def __init__(self, finish: Callable[[Any], None]):
-        self._finish = finish
+    def __init__(self, finish: Callable[[Any], None], report: Callable[[HowFar], None] = lambda _: None):
+        self._finish, self._report = finish, report
         self._last: Work | None = None
         self.busy = False
 
     def ask(self, work: Callable[[], Any]) -> None:
-        """Begin this instead of what was asked for before; it starts when a reading that runs has come to its end."""
-        self._last = Work(lambda watch: work(), report=lambda _: None, finish=self._heard, after=self._last)
+        """Begin this instead of what was asked for before, which ends where it next tells how far it is."""
+
+        def compute(watch: Callable[[Any], None]) -> Any:
+            with listening(watch):
+                return work()
+
+        self._last = Work(compute, report=self._report, finish=self._heard, after=self._last)
         self.busy = True
         self._last.start()
 

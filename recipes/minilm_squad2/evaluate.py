@@ -11,8 +11,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 import qalens
-from qalens.evaluation.squad import f1, gold_texts, squad_scores
-from qalens.text import read_squad
+from qalens.evaluation.scores.squad import f1, gold_texts, squad_scores
+from qalens.text.squad_files import read_squad
 
 PLAIN = Path(__file__).with_name("plain-questions.json")
 

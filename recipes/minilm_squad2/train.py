@@ -1,175 +1,201 @@
-"""Fine-tune a six-layer MiniLM for extractive question answering with no-answer, with a larger model as its teacher.
+"""Fine-tune a six-layer MiniLM for extractive question answering with no-answer, on SQuAD 2.0 alone.
 
-On CPU, in phases. `first`: the small model learns from answerable questions of several domains and unanswerable ones made
-from them by rule. `teacher`: the larger one learns from the real questions of SQuAD 2.0, with some of the others beside them.
-Then three phases that each go on from `first`: `abstains` and `longer` with the real questions alone, `distilled` with what the
-teacher says of every token of them and of others. Their weights are averaged.
+`find` has answerable questions over short texts until the model finds answers at all, `mixed` adds unanswerable ones and
+longer texts, `whole` has both on whole paragraphs, ends at a rate of zero, and sets the zero point between answering and not.
+Every few minutes the whole state is written; the same command goes on from it.
 
-    python recipes/minilm_squad2/train.py --answerable FILE [FILE ...] --squad2 FILE --teacher DIR --out DIR
+    python recipes/minilm_squad2/train.py --squad2 FILE [FILE ...] --reworded FILE [FILE ...] --out DIR
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import logging
+import math
 import random
-from collections import Counter
+import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from teacher import Taught, Teacher, distillation, taught
-from tokenizers import Tokenizer
-from training import BASE, Encoded, averaged, by_rule, crop, encode, masked, read_squad, run_phase, save
-from unanswerable import Question
+from data import Question, Supply, crop, held_out, read_questions, reworded, write_squad
+from model import Example, base_model, encode, log_probabilities, save, wide_units
+from transformers import PreTrainedModel
 
 log = logging.getLogger("train")
-MASKED = 0.1  # share of the tokens of the text, outside of its answers, that some phases hide in all but the last epoch
-WHOLE = (230, 230)  # words: hardly a paragraph of SQuAD has more
-# Weight of an example's own answers against what the teacher says. What a rule has made may have an answer after all, so
-# there the teacher alone is asked.
-LABEL = {"near": 0.5, "far": 0.5, "wide": 0.3, "of_real": 0.0, "of_wide": 0.0}
-# A little less of what was before the real questions takes the average further the way that the other phases went from it.
-SHARES = {"distilled": 0.55, "longer": 0.37, "abstains": 0.2, "first": -0.12}
 
 
-@dataclass
-class Recipe:
-    """The questions, and the folder in which each phase leaves its weights; one that stands there is not run again."""
+@dataclass(frozen=True)
+class Phase:
+    """So many questions of each kind, texts of so many words, and the learning rate from its first step to its last."""
 
-    wide: list[Question]
-    real: list[Question]
-    teacher: Path
-    out: Path
-    seed: int
+    name: str
+    answerable: int
+    unanswerable: int
+    words: tuple[int, int]
+    rates: tuple[float, float]
+    # Whether questions come in back-translated wording too. On whole paragraphs there is what people wrote alone.
+    reworded: bool
 
-    def __post_init__(self):
-        self.tokenizer = Tokenizer.from_file(str(BASE / "tokenizer.json"))
 
-    def run(self) -> None:
-        self.first()
-        self.real_alone("abstains", 5e-5, 2)
-        self.real_alone("longer", 9e-5, 4, share_masked=MASKED)
-        self.distilled()
-        model = averaged({self.out / name: share for name, share in SHARES.items()})
-        save(model.state_dict(), self.out / "final")
+PHASES = (
+    Phase("find", 14_000, 0, (25, 45), (1.5e-4, 1.5e-4), False),
+    Phase("mixed", 40_000, 20_000, (30, 70), (1.5e-4, 7e-5), True),
+    # Two to one, as in the training set: after halves it left too many questions without an answer.
+    Phase("whole", 9_400, 4_700, (400, 400), (7e-5, 0.0), False),
+)
+BATCH, WARMUP, DECAY, TOKENS = 16, 200, 0.01, 352
 
-    def first(self) -> None:
-        if self.stands("first/model.safetensors"):
-            return
-        rng = self.rng("first")
-        made = by_rule(self.wide, {"paragraph": 5000, "sentence": 3000, "edit": 3500, "word": 4500}, rng)
-        epochs = [self.cropped(self.wide + made, words, rng, 352) for words in ((50, 115), (100, 190))]
-        save(run_phase("first", averaged({}), epochs, 1.4e-4, rng), self.out / "first")
 
-    def real_alone(self, name: str, rate: float, epochs: int, share_masked: float = 0.0) -> None:
-        if self.stands(f"{name}/model.safetensors"):
-            return
-        rng = self.rng(name)
-        examples = [self.cropped(self.real, WHOLE, rng, 352) for _ in range(epochs)]
-        if share_masked:
-            examples[:-1] = [[masked(e, share_masked, rng) for e in epoch] for epoch in examples[:-1]]
-        save(run_phase(name, self.after_first(), examples, rate, rng), self.out / name)
+def examples_of(phase: Phase, supply: Supply, rng: random.Random) -> list[Example]:
+    questions = supply.take(phase.answerable, phase.unanswerable, phase.reworded)
+    return encode([crop(q, rng.randint(*phase.words), rng) for q in questions], TOKENS)
 
-    def distilled(self) -> None:
-        if self.stands("distilled/model.safetensors"):
-            return
-        # Named as it was when the bundled weights were made, since the name seeds what is hidden and the order of batches.
-        lessons, rng = self.lessons(), self.rng("kd2")
-        beside = [e for kind in ("of_real", "of_wide", "wide") for e in lessons[kind]]
-        epochs = [lessons[kind] + beside for kind in ("far", "near", "far")]
-        epochs[:-1] = [[e.hidden(MASKED, rng) for e in epoch] for epoch in epochs[:-1]]
-        state = run_phase("distilled", self.after_first(), epochs, 9e-5, rng, loss=distillation)
-        save(state, self.out / "distilled")
 
-    def taught_teacher(self) -> Teacher:
-        file, teacher = self.out / "teacher.pt", Teacher(self.teacher).train()
-        if not self.stands("teacher.pt"):
-            rng = self.rng("teacher")
-            wide = self.shuffled_wide(rng)
-            made = by_rule(wide, {"paragraph": 400, "sentence": 200, "edit": 200, "word": 200}, rng)
-            rng.shuffle(made)
-            plan = (((60, 130), wide[:2500] + made), ((60, 150), wide[2500:4000]), ((80, 180), []))
-            epochs = [self.cropped(self.real + more, words, rng, 288) for words, more in plan]
-            state = run_phase("teacher", teacher, epochs, 5e-5, rng)
-            torch.save({name: weight.half() for name, weight in state.items()}, file)
-        weights = torch.load(file, weights_only=True)
-        teacher.load_state_dict({name: weight.float() for name, weight in weights.items()}, strict=False)
-        return teacher.speaking()
+def batches(examples: list[Example], rng: random.Random) -> list[list[Example]]:
+    """Shuffled batches of examples of like length, so that little is padded."""
+    order, chunk, found = rng.sample(examples, len(examples)), BATCH * 40, []
+    for k in range(0, len(order), chunk):
+        part = sorted(order[k : k + chunk], key=lambda example: len(example.ids))
+        found += [part[j : j + BATCH] for j in range(0, len(part), BATCH)]
+    rng.shuffle(found)
+    return found
 
-    def lessons(self) -> dict[str, list[Taught]]:
-        """Questions of each kind with what the teacher says of them.
 
-        The real ones with texts cropped in two ways, "near" and "far"; those made by rule from the real ones and from the
-        others; and some of the others.
-        """
-        rng, teacher = self.rng("pool"), self.taught_teacher()
-        wide = self.shuffled_wide(rng)
-        answerable = [q for q in self.real if q.golds]
-        of_real = by_rule(answerable, {"paragraph": 800, "edit": 1000, "word": 1700}, rng)
-        # Of these only the first rule's are taken. The others are drawn too, because the crops that come after them hang on it,
-        # and on those the bundled weights.
-        of_wide = by_rule(wide, {"paragraph": 1500, "sentence": 800, "edit": 1300, "word": 1900}, rng)
-        kinds = {
-            "near": (self.real, (60, 140), None),
-            "of_real": (of_real, (60, 170), None),
-            "wide": (wide[:2500], (50, 130), 800),
-            "of_wide": (of_wide, (50, 130), 1500),
-            "far": (self.real, (100, 220), None),
+def loss_of(model: PreTrainedModel, batch: list[Example]) -> torch.Tensor:
+    """Cross-entropy of start and end."""
+    said = log_probabilities(model, batch)
+    rows = torch.arange(len(batch), device=said.device)
+    starts = torch.tensor([example.start for example in batch], device=said.device)
+    ends = torch.tensor([example.end for example in batch], device=said.device)
+    return -(said[0, rows, starts] + said[1, rows, ends]).mean() / 2
+
+
+class Training:
+    """The model, its optimizer, and how far it is; `state.pt` in the folder holds all of it."""
+
+    def __init__(self, folder: Path, seed: int):
+        self.folder, self.seed = folder, seed
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.model = base_model().to(self.device).train()
+        weights = list(self.model.parameters())
+        self.optimizer = torch.optim.AdamW(
+            [
+                {"params": [w for w in weights if w.ndim > 1], "weight_decay": DECAY},
+                {"params": [w for w in weights if w.ndim <= 1], "weight_decay": 0.0},
+            ],
+            fused=True,
+        )
+        self.phase = self.step = self.steps_before = 0
+        self.loss = math.nan
+        if (file := folder / "state.pt").exists():
+            self.restore(torch.load(file, map_location=self.device, weights_only=True))
+
+    def restore(self, state: dict) -> None:
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.phase, self.step, self.steps_before = state["phase"], state["step"], state["steps_before"]
+        self.loss = state["loss"]
+        log.info("resumed after %d phases at step %d", self.phase, self.step)
+
+    def write_state(self) -> None:
+        state = {
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "phase": self.phase,
+            "step": self.step,
+            "steps_before": self.steps_before,
+            "loss": self.loss,
         }
-        return {
-            kind: taught(teacher, self.cropped(questions, words, rng, 320)[:count], LABEL[kind])
-            for kind, (questions, words, count) in kinds.items()
-        }
+        part = self.folder / "state.part"
+        torch.save(state, part)
+        part.replace(self.folder / "state.pt")
 
-    def cropped(
-        self, questions: list[Question], words: tuple[int, int], rng: random.Random, tokens: int
-    ) -> list[Encoded]:
-        return encode(self.tokenizer, [crop(q, rng.randint(*words), rng) for q in questions], tokens)
+    def run(self, supply: Supply, minutes: float) -> None:
+        for number, phase in enumerate(PHASES):
+            rng = random.Random(f"{self.seed} {phase.name}")
+            examples = examples_of(
+                phase, supply, rng
+            )  # drawn for phases that are over too: each question comes once
+            if number == self.phase:
+                self.run_phase(phase, batches(examples, rng), minutes)
+                save(self.model, self.folder / phase.name)
+                self.phase, self.step, self.steps_before = number + 1, 0, self.steps_before + self.step
+                self.write_state()
 
-    def shuffled_wide(self, rng: random.Random) -> list[Question]:
-        # From the order of the files' names, so that the order in which they were given does not matter.
-        order = sorted(self.wide, key=lambda q: q.group.partition(":")[0])
-        rng.shuffle(order)
-        return order
+    def run_phase(self, phase: Phase, plan: list[list[Example]], minutes: float) -> None:
+        log.info(
+            "phase %s: %d steps, %d tokens", phase.name, len(plan), sum(len(e.ids) for b in plan for e in b)
+        )
+        began, first, written = time.monotonic(), self.step, time.monotonic()
+        for batch in plan[first:]:
+            loss = self.train_on(batch, self.rate(phase, len(plan)))
+            self.loss = loss if math.isnan(self.loss) else 0.98 * self.loss + 0.02 * loss
+            self.step += 1
+            if self.step % 50 == 0:
+                left = (time.monotonic() - began) / (self.step - first) * (len(plan) - self.step)
+                log.info(
+                    "%s %d/%d loss %.3f, %.0f min left",
+                    phase.name,
+                    self.step,
+                    len(plan),
+                    self.loss,
+                    left / 60,
+                )
+            if time.monotonic() - written > 60 * minutes:
+                self.write_state()
+                written = time.monotonic()
 
-    def after_first(self):
-        return averaged({self.out / "first": 1.0})
+    def rate(self, phase: Phase, steps: int) -> float:
+        first, last = phase.rates
+        warm = min(1.0, (self.steps_before + self.step + 1) / WARMUP)
+        return warm * (first + (last - first) * self.step / steps)
 
-    def rng(self, name: str) -> random.Random:
-        return random.Random(f"{self.seed} {name}")
+    def train_on(self, batch: list[Example], rate: float) -> float:
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=wide_units(self.device)):
+            loss = loss_of(self.model, batch)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        return loss.item()
 
-    def stands(self, file: str) -> bool:
-        if found := (self.out / file).exists():
-            log.info("%s stands in %s", file, self.out)
-        return found
+
+def questions_of(paths: list[Path]) -> Iterator[Question]:
+    for path in paths:
+        yield from read_questions(json.loads(path.read_text(encoding="utf-8")))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument(
-        "--answerable", type=Path, nargs="+", required=True, help="SQuAD-format files, answerable questions"
-    )
-    parser.add_argument("--squad2", type=Path, required=True, help="SQuAD 2.0 file to train on")
-    parser.add_argument("--teacher", type=Path, required=True, help="folder of all-mpnet-base-v2")
-    parser.add_argument(
-        "--out",
-        type=Path,
-        required=True,
-        help="each phase leaves its weights in here; one that stands there is not run again",
-    )
-    parser.add_argument("--seed", type=int, default=7)
+    add = parser.add_argument
+    add("--squad2", type=Path, nargs="+", required=True, help="the training set of SQuAD 2.0")
+    add("--reworded", type=Path, nargs="+", required=True, help="its answerable questions, back-translated")
+    add("--out", type=Path, required=True, help="where state, log and the weights of each phase go")
+    add("--seed", type=int, default=7)
+    add("--minutes", type=float, default=4, help="how often the state is written")
     args = parser.parse_args()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    args.out.mkdir(parents=True, exist_ok=True)
+    handlers = [logging.StreamHandler(), logging.FileHandler(args.out / "log.txt")]
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", handlers=handlers)
     torch.manual_seed(args.seed)
     torch.set_flush_denormal(True)
-    wide = [q for path in args.answerable for q in read_squad(path) if q.golds]
-    real = read_squad(args.squad2)
-    log.info("questions: %d answerable, real %s", len(wide), Counter(bool(q.golds) for q in real))
-    args.out.mkdir(parents=True, exist_ok=True)
-    Recipe(wide, real, args.teacher, args.out, args.seed).run()
+    questions = list(questions_of(args.squad2))
+    kept_out = held_out(questions, random.Random(args.seed))
+    write_squad([q for q in questions if q.article in kept_out and q.own_words], args.out / "held-out.json")
+    log.info("kept out: %s", "; ".join(sorted(kept_out)))
+    supply = Supply(
+        [q for q in questions if q.article not in kept_out],
+        reworded(questions_of(args.reworded)),
+        random.Random(f"{args.seed} supply"),
+    )
+    Training(args.out, args.seed).run(supply, args.minutes)
 
 
 if __name__ == "__main__":

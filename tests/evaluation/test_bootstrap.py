@@ -1,35 +1,12 @@
-"""Intervals from resamples: against drawing row by row, against formulas, and with groups."""
+"""Resamples of whole groups, and the percentiles of what comes of them."""
 
 from __future__ import annotations
-
-import math
 
 import numpy as np
 import pytest
 
 from qalens.errors import InputError
-from qalens.evaluation.bootstrap import (
-    bootstrap_ratios,
-    check_bootstrap,
-    estimates,
-    percentiles,
-    resample_weights,
-)
-
-
-def test_each_resample_is_a_ratio_over_the_groups_that_were_drawn():
-    rng = np.random.default_rng(0)
-    above, below = rng.random((30, 2)), rng.integers(0, 3, (30, 2)).astype(float)
-    group = rng.integers(0, 8, 30)
-    group[:8] = np.arange(8)
-    found = bootstrap_ratios(above, below, group, resamples=5, seed=4)
-    weights = np.concatenate(list(resample_weights(8, 5, 4)))
-    for b in range(5):
-        rows = [k for k in range(30) for _ in range(int(weights[b, group[k]]))]
-        for f in range(2):
-            assert found[b, f] == pytest.approx(
-                sum(above[k, f] for k in rows) / sum(below[k, f] for k in rows)
-            )
+from qalens.evaluation.bootstrap import check_bootstrap, expanded_level, percentiles, resample_weights
 
 
 def test_every_resample_draws_as_many_groups_as_there_are():
@@ -39,37 +16,10 @@ def test_every_resample_draws_as_many_groups_as_there_are():
     assert whole.std() == pytest.approx(1.0, abs=0.1)
 
 
-def test_the_interval_of_a_share_is_that_of_its_formula():
-    right = np.zeros((400, 1))
-    right[:300] = 1
-    (found,) = estimates(right, np.ones((400, 1)), np.arange(400), resamples=4000)
-    error = 100 * math.sqrt(0.75 * 0.25 / 400)
-    assert found.value == 75.0
-    assert found.count == 400
-    assert (found.high - found.low) / 2 == pytest.approx(1.96 * error, rel=0.06)
-    assert (found.high + found.low) / 2 == pytest.approx(75.0, abs=0.4)
-
-
-def test_rows_that_always_come_together_widen_the_interval():
-    right = np.repeat(np.array([1.0, 0.0] * 20), 10)[:, None]
-    alone, together = (
-        estimates(right, np.ones((400, 1)), group, resamples=1000)[0]
-        for group in (np.arange(400), np.arange(400) // 10)
-    )
-    assert together.high - together.low > 2.5 * (alone.high - alone.low)
-
-
 def test_the_same_seed_draws_the_same_and_another_one_others():
-    x = np.random.default_rng(0).random((40, 1))
-    first, again, other = (bootstrap_ratios(x, np.ones((40, 1)), np.arange(40), seed=s) for s in (0, 0, 1))
+    first, again, other = (np.concatenate(list(resample_weights(40, 30, seed))) for seed in (0, 0, 1))
     assert (first == again).all()
     assert (first != other).any()
-
-
-def test_a_part_without_a_question_has_no_figure():
-    (found,) = estimates(np.zeros((3, 1)), np.zeros((3, 1)), np.arange(3), resamples=10)
-    assert all(math.isnan(x) for x in (found.value, found.low, found.high))
-    assert found.count == 0
 
 
 @pytest.mark.parametrize(
@@ -83,3 +33,23 @@ def test_options_that_give_no_interval_are_refused(resamples, level):
 def test_percentiles_leave_out_what_is_no_number():
     assert percentiles(np.array([1.0, np.nan, 3.0]), 0.5) == (1.5, 2.5)
     assert np.isnan(percentiles(np.array([np.nan]), 0.5)).all()
+
+
+def test_expanded_percentiles_hold_the_mean_of_few_groups_more_often():
+    rng = np.random.default_rng(0)
+    (weights,) = resample_weights(6, 1000, 0)
+    held = {0.95: 0, expanded_level(0.95, 6): 0}
+    for _ in range(400):
+        means = weights @ rng.normal(size=6) / 6
+        for level in held:
+            low, high = percentiles(means, level)
+            held[level] += low <= 0 <= high
+    plain, expanded = (count / 400 for count in held.values())
+    assert plain < 0.89
+    assert 0.9 < expanded < 0.99
+
+
+def test_with_many_groups_percentiles_stay_where_they_are():
+    levels = [expanded_level(0.9, groups) for groups in (2, 3, 10, 100, 10**6)]
+    assert levels == sorted(levels, reverse=True)
+    assert levels[-1] == pytest.approx(0.9, abs=1e-5)

@@ -15,10 +15,10 @@ import pytest
 
 import qalens
 from qalens.__main__ import main
-from qalens.evaluation import runs
 from qalens.evaluation.evaluate import evaluate
 from qalens.evaluation.report import Report
-from qalens.evaluation.runs import open_run
+from qalens.evaluation.runs import runs
+from qalens.evaluation.runs.runs import open_run
 
 TEXT = "Ada kept the lamp until 1871, and Tobias slept below the stairs."
 QUESTIONS = [("Who kept the lamp?", "Ada"), ("Who slept?", "Tobias"), ("Who painted the door?", None)]
@@ -192,7 +192,7 @@ def test_a_signal_stops_the_process_cleanly(model, data, tmp_path):
         while process.poll() is None and not list(out.glob("shards/*.jsonl")):
             time.sleep(0.005)
         process.send_signal(signal.SIGINT)
-        said, complaint = process.communicate(timeout=120)
+        said, complaint = process.communicate(timeout=900)
     assert (process.returncode, said) == (130, "")
     assert "Stopped: " in complaint
     assert "Traceback" not in complaint

@@ -11,12 +11,14 @@ import pandas as pd
 import pytest
 
 from qalens.errors import InputError
-from qalens.evaluation import json_stream
-from qalens.evaluation.inputs import item_of, read_examples, row_as_json
-from qalens.evaluation.json_stream import JsonStream
-from qalens.evaluation.pieces import load_pieces, pieces_of
-from qalens.evaluation.shards import items_of, shards_of
-from qalens.text import CharSpan, Example, read_squad
+from qalens.evaluation.data.inputs import read_examples
+from qalens.evaluation.data.shards import items_of, shards_of
+from qalens.text import json_stream
+from qalens.text.examples import CharSpan, Example
+from qalens.text.file_index import load_pieces, pieces_of
+from qalens.text.json_stream import JsonStream
+from qalens.text.question_rows import item_of, row_as_json
+from qalens.text.squad_files import read_squad
 
 TEXT = "Ada Marlow kept the lamp until 1871. Tobias läutete die Glocke 🔔 im Nebel."
 OTHER = "The keeper wrote the tides into a green book."
@@ -171,14 +173,14 @@ GOOD = ROWS[0]
 BROKEN = {
     "no text": ({"id": "x", "question": "Who?"}, "There is no 'context'"),
     "text is None": ({**GOOD, "context": None}, "There is no 'context'"),
-    "text is nan": ({**GOOD, "context": math.nan}, "context has to be a str"),
+    "text is nan": ({**GOOD, "context": math.nan}, "There is no 'context'"),
     "text is a number": ({**GOOD, "context": 5}, "context has to be a str, but is of type int"),
     "blank question": ({**GOOD, "question": " \n"}, "question is blank"),
     "empty text": ({**GOOD, "context": ""}, "context is empty"),
     "lone surrogate": ({**GOOD, "context": "Ada \ud83d kept"}, "lone surrogate"),
     "gold behind the text": ({**GOOD, "answers": {"text": ["Ada"], "answer_start": [len(TEXT) - 2]}}, "outside of the text"),
     "gold before the text": ({**GOOD, "answers": {"text": ["Ada"], "answer_start": [-3]}}, "outside of the text"),
-    "gold elsewhere": ({**GOOD, "answers": {"text": ["Ada"], "answer_start": [1]}}, "does not stand at character 1"),
+    "gold elsewhere": ({**GOOD, "answers": {"text": ["Ada"], "answer_start": [1]}}, "is not at character 1"),
     "gold without a place": ({**GOOD, "answers": [{"text": "Ada"}]}, "whole number of characters, but got None"),
     "gold at half a place": ({**GOOD, "answers": [{"text": "Ada", "answer_start": 0.5}]}, "whole number"),
     "gold at True": ({**GOOD, "answers": [{"text": "da", "answer_start": True}]}, "whole number"),
@@ -228,7 +230,7 @@ def test_a_line_that_is_no_json_and_bytes_that_are_no_text_are_one_broken_questi
     )
     assert [item.error is None for item in items] == [True, False, False, True]
     assert "no JSON" in items[1].error
-    assert "lone surrogate" in items[2].error
+    assert "the byte 0xff, which is no UTF-8" in items[2].error
     assert [item.place for item in items] == ["line 1", "line 2", "line 3", "line 4"]
 
 

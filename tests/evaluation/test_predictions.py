@@ -12,7 +12,7 @@ from published_rules import figures
 
 from qalens.__main__ import main
 from qalens.errors import InputError
-from qalens.evaluation.predictions import (
+from qalens.evaluation.scores.predictions import (
     read_gold,
     read_odds,
     read_predictions,
@@ -93,15 +93,16 @@ def test_figures_go_into_a_file_where_one_is_named(files, tmp_path, capsys):
 
 WRONG = {
     "no file": ({"said": SAID}, "missing.json", [], "missing.json cannot be read"),
-    "no JSON": ({"data": "{", "said": SAID}, None, [], "is no JSON"),
-    "no SQuAD": ({"data": {"rows": []}, "said": SAID}, None, [], "no SQuAD file with gold answers.*'data' is missing"),
-    "no answers": ({"data": {"data": [{"paragraphs": [{"qas": [{"id": "1"}]}]}]}, "said": SAID}, None, [], "'answers' is missing"),
+    "no JSON": ({"data": "{", "said": SAID}, None, [], "is no whole JSON"),
+    "no SQuAD": ({"data": {"rows": []}, "said": SAID}, None, [], "holds no questions: expected SQuAD JSON.* Its keys are 'rows'"),
+    "no answers": ({"data": {"data": [{"paragraphs": [{"qas": [{"id": "1"}]}]}]}, "said": SAID}, None, [], "no file with gold answers.*article 1, paragraph 1, question 1: there is no 'answers'"),
     "no question": ({"data": {"data": []}, "said": SAID}, None, [], "holds no question"),
-    "an id twice": ({"data": {"data": DATA["data"] * 2}, "said": SAID}, None, [], "'1' stands there twice"),
-    "an id that is a number": ({"data": {"data": [{"paragraphs": [{"qas": [{"id": 1, "answers": []}]}]}]}, "said": SAID}, None, [], "question 1 needs an id"),
+    "an id twice": ({"data": {"data": DATA["data"] * 2}, "said": SAID}, None, [], "the id '1' occurs twice"),
+    "an id that is a list": ({"data": {"data": [{"paragraphs": [{"qas": [{"id": [1], "answers": []}]}]}]}, "said": SAID}, None, [], "The id has to be a str or a whole number"),
+    "no id": ({"data": {"data": [{"paragraphs": [{"qas": [{"answers": []}]}]}]}, "said": SAID}, None, [], "there is no 'id'"),
     "predictions in a list": ({"data": DATA, "said": ["Ada"]}, None, [], "has to be a JSON object"),
     "a prediction that is a number": ({"data": DATA, "said": {"1": 3}}, None, [], "value of '1' has to be a text, but is 3"),
-    "a prediction twice": ({"data": DATA, "said": '{"1": "Ada", "1": "Tom"}'}, None, [], "key '1' stands twice"),
+    "a prediction twice": ({"data": DATA, "said": '{"1": "Ada", "1": "Tom"}'}, None, [], "key '1' occurs twice"),
     "other ids": ({"data": DATA, "said": {"x": "Ada"}}, None, [], "None of the 3 questions has a prediction"),
     "odds for nothing": ({"data": DATA, "said": SAID}, None, ["--average-precision"], "need no-answer odds"),
 }  # fmt: skip
@@ -121,7 +122,9 @@ def test_a_file_that_is_wrong_ends_with_one_line_that_says_why(
         raise AssertionError(printed.err)
 
 
-@pytest.mark.parametrize("odds", [{"1": "high"}, {"1": None}, {"1": True}, '{"1": NaN}'])
+@pytest.mark.parametrize(
+    "odds", [{"1": "high"}, {"1": None}, {"1": True}, '{"1": NaN}', f'{{"1": 1{"0" * 400}}}']
+)
 def test_odds_have_to_be_numbers(files, odds):
     (path,) = files(odds=odds)
     with pytest.raises(InputError, match="'1' has to be a number"):
@@ -151,7 +154,7 @@ def test_what_was_not_read_is_no_answer_with_the_highest_odds(tmp_path):
 
 
 def test_rows_that_cannot_be_told_apart_are_not_written(tmp_path):
-    with pytest.raises(InputError, match="'0' stands twice, in row 1 again"):
+    with pytest.raises(InputError, match="'0' occurs twice, in row 1 again"):
         write_predictions([row(0), row(0)], tmp_path / "a")
     with pytest.raises(InputError, match=r"Row 0 .* has no id"):
         write_odds([replace(row(0), id=None)], tmp_path / "a")

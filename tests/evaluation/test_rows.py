@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from planted_rows import TEXT, random_reading, random_rows
 
-from qalens.by_window import leakage
 from qalens.errors import InputError
 from qalens.evaluation.rows import (
     OUTCOMES,
@@ -21,9 +20,10 @@ from qalens.evaluation.rows import (
     redecided,
     unscored,
 )
-from qalens.reading import FailedReading
+from qalens.readings.reading import FailedReading
+from qalens.spans.per_window import leakage
 from qalens.testing import planted_reading
-from qalens.text import CharSpan, Example
+from qalens.text.examples import CharSpan, Example
 
 ADA, LAMP = CharSpan(0, 3), CharSpan(9, 17)  # "Ada", "the lamp"
 

@@ -19,13 +19,13 @@ from light_work import LightTask
 import qalens
 from qalens.datasets import SAMPLE_FILE
 from qalens.errors import InputError, QalensError
-from qalens.evaluation import runs
-from qalens.evaluation.engines import MAX_DEATHS, processes
+from qalens.evaluation.data.shards import Shard
 from qalens.evaluation.evaluate import evaluate
-from qalens.evaluation.folder import RunFolder, locked
-from qalens.evaluation.jobs import Evaluating, Task
-from qalens.evaluation.runs import Plan, attribute_run, evaluate_run, open_run, read_run
-from qalens.evaluation.shards import Shard
+from qalens.evaluation.runs import runs
+from qalens.evaluation.runs.engines import MAX_DEATHS, processes
+from qalens.evaluation.runs.folder import RunFolder, locked
+from qalens.evaluation.runs.jobs import Evaluating, Task
+from qalens.evaluation.runs.runs import Plan, attribute_run, evaluate_run, open_run, read_run
 from qalens.testing import toy_model, toy_tokenizer
 
 ROWS = [
@@ -74,7 +74,7 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {
         str(file.relative_to(folder)): file.read_bytes()
         for file in sorted(folder.rglob("*"))
-        if file.is_file() and file.name != "lock"
+        if file.is_file() and file.name not in ("lock", "owner")
     }
 
 
@@ -386,6 +386,23 @@ def test_a_plan_that_cannot_work_is_refused(name, value):
         Plan(**{name: value})
 
 
+ENGINES = {"loop": (1, 3), "processes": (2, 4), "ray": (0, 1)}
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("workers", [None, 1, 5, 64])
+def test_every_engine_has_workers_and_threads_where_none_are_given(reader, monkeypatch, engine, workers):
+    monkeypatch.setattr(runs, "cores", lambda: 8)
+    plan = Plan(engine=engine, workers=workers)
+    count, threads = ENGINES[engine]
+    assert plan.worker_count() == (workers or count)
+    with reader.using_threads(3):
+        expected = max(1, 8 // plan.worker_count()) if engine == "processes" else threads
+        assert plan.thread_count(reader, None) == expected
+    assert plan.thread_count(reader, {"threads": 7}) == 7
+    assert Plan(engine=engine, threads=6).thread_count(reader, None) == 6
+
+
 def test_an_unknown_engine_is_refused(reader, data, tmp_path):
     with pytest.raises(InputError, match="engine has to be one of loop, processes, ray"):
         evaluate_run(reader, data, out=tmp_path / "run", plan=Plan(engine="threads"))
@@ -420,7 +437,7 @@ def test_a_full_disk_keeps_what_is_finished_and_says_what_to_do(reader, data, tm
     with (
         files_of_at_most(sizes[2]),
         pytest.raises(
-            QalensError, match=r"0000001.jsonl cannot be written: File too large. .* is kept. Make room"
+            QalensError, match=r"0000001.jsonl cannot be written: File too large. .* is kept. Free some space"
         ),
     ):
         evaluate_run(reader, data, out=tmp_path / "run", plan=PLAN)
@@ -447,7 +464,7 @@ def test_two_processes_cannot_work_on_one_folder(reader, data, tmp_path):
 
 
 def test_a_lock_goes_with_its_process(reader, data, tmp_path):
-    hold = "import sys, time; from pathlib import Path; from qalens.evaluation.folder import locked\n"
+    hold = "import sys, time; from pathlib import Path; from qalens.evaluation.runs.folder import locked\n"
     hold += "with locked(Path(sys.argv[1])): print('held', flush=True); time.sleep(60)"
     with subprocess.Popen(
         [sys.executable, "-c", hold, str(tmp_path / "run")],

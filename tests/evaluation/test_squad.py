@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import pytest
+from planted_rows import row
 
 from qalens.errors import InputError
-from qalens.evaluation.squad import exact_match, f1, gold_texts, squad_scores
-from qalens.reading import FailedReading
+from qalens.evaluation.report import report_of
+from qalens.evaluation.scores.squad import exact_match, f1, gold_texts, score_predictions, squad_scores
+from qalens.readings.reading import FailedReading
 from qalens.testing import planted_reading
-from qalens.text import CharSpan, Example
+from qalens.text.examples import CharSpan, Example
 
 
 @pytest.mark.parametrize(
@@ -73,3 +76,15 @@ def test_a_failed_reading_counts_as_no_answer():
 def test_gold_answers_that_normalise_to_nothing_count_as_none():
     assert gold_texts(Example("Who?", "the lamp", gold=(CharSpan(0, 3),))) == [""]
     assert gold_texts(Example("Who?", "the lamp", gold=(CharSpan(4, 8),))) == ["lamp"]
+
+
+def test_where_answering_nothing_is_best_the_threshold_says_so_and_gives_that_figure():
+    report = report_of([row(k, margin=-1.0 - k, answerable=False) for k in range(3)])
+    scores = report.scores
+    assert (scores.best_exact, scores.best_exact_threshold) == (100.0, -math.inf)
+    assert report.with_threshold(scores.best_exact_threshold).scores.exact == scores.best_exact
+    assert report.thresholds().best("exact").threshold == scores.best_exact_threshold
+    assert scores.to_dict()["best_exact_thresh"] == 0.0
+    # The odds of prediction files are probabilities to the official script, and 0 answers none of them.
+    odds = score_predictions({"1": []}, {"1": "Ada"}, odds={"1": 0.4})
+    assert (odds.best_exact, odds.best_exact_threshold) == (100.0, 0.0)

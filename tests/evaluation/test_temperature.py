@@ -11,11 +11,11 @@ from planted_rows import TEXT, random_reading, random_rows, row
 
 from qalens.errors import InputError
 from qalens.evaluation.columns import groups
+from qalens.evaluation.confidence.temperature import cross_fitted_temperatures, fit_temperature, tempered
+from qalens.evaluation.confidence.thresholds import fold_of_groups
 from qalens.evaluation.rows import TEMPERATURES, example_row
-from qalens.evaluation.temperature import cross_fitted_temperatures, fit_temperature, tempered
-from qalens.evaluation.thresholds import fold_of_groups
-from qalens.spans import SpanLogits, span_distribution
-from qalens.text import CharSpan
+from qalens.spans.distribution import SpanLogits, span_distribution
+from qalens.text.examples import CharSpan
 
 GOLD = (CharSpan(0, 3), CharSpan(0, 12))
 
@@ -43,12 +43,29 @@ def test_rows_say_what_divided_logits_say(seed, temperature):
     assert said.log_gold[0] == pytest.approx(math.log(right), abs=1e-4 if exact else 0.03)
 
 
-@pytest.mark.parametrize("seed", range(6))
-def test_entropy_follows_the_slope_of_the_spline(seed):
-    reading = random_reading(seed)
-    for temperature in (0.5, 1.0, 1.3, 2.0):
+@pytest.mark.parametrize("temperature", [*TEMPERATURES, 0.15, 0.9, 1.1, 1.3, 1.7, 3.0, 5.0])
+@pytest.mark.parametrize("null", [0.0, 9.0])
+def test_entropy_is_that_of_divided_logits(null, temperature):
+    for seed in range(6):
+        reading = random_reading(seed, null=null)
         said = tempered([example_row(reading.example, reading)], temperature).entropy[0]
-        assert said == pytest.approx(divided(reading, temperature).entropy(), abs=0.08)
+        exact = divided(reading, temperature).entropy()
+        assert said == pytest.approx(exact, abs=2e-4 if temperature in TEMPERATURES else 0.05)
+
+
+def test_entropy_without_a_temperature_is_that_of_the_rows():
+    rows = random_rows(60)
+    assert tempered(rows).entropy == pytest.approx([one.entropy for one in rows], abs=2e-5)
+
+
+def test_no_answer_that_is_ruled_out_leaves_the_entropy_of_the_spans():
+    reading = random_reading(2)
+    ruled_out = replace(example_row(reading.example, reading), margin=-math.inf)
+    p = np.exp(reading.spans.score - reading.spans.score.max())
+    p /= p.sum()
+    found = tempered([ruled_out])
+    assert found.entropy[0] == pytest.approx(-(p * np.log2(p)).sum(), abs=2e-5)
+    assert found.no_answer_probability[0] == 0.0
 
 
 def test_an_unanswerable_question_asks_for_the_probability_of_no_answer():
@@ -60,7 +77,7 @@ def test_an_unanswerable_question_asks_for_the_probability_of_no_answer():
 def test_what_was_not_read_or_not_known_has_no_number():
     reading = random_reading(0)
     unknown = example_row(reading.example, reading)
-    failed = replace(row(0), margin=None, score=None, masses=(), cluster_masses=())
+    failed = replace(row(0), margin=None, score=None, masses=(), cluster_masses=(), mean_scores=())
     said = tempered([unknown, failed])
     assert math.isnan(said.log_gold[0])
     assert not math.isnan(said.probability[0])
@@ -127,6 +144,7 @@ def test_the_fit_is_the_lowest_loss_of_all_when_every_temperature_is_tried():
     losses = [-tempered(rows, float(t)).log_gold.mean() for t in tried]
     assert found.value == pytest.approx(float(tried[int(np.argmin(losses))]), rel=0.03)
     assert found.loss == pytest.approx(min(losses), abs=2e-3)
+    assert found.loss == pytest.approx(-tempered(rows, found.value).log_gold.mean(), abs=1e-12)
     assert found.loss_at_one == pytest.approx(-tempered(rows).log_gold.mean())
 
 

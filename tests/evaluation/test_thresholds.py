@@ -12,9 +12,9 @@ from published_rules import best_threshold
 
 from qalens.errors import InputError
 from qalens.evaluation.columns import columns
+from qalens.evaluation.confidence.thresholds import cross_fit, fold_of_groups, sweep
 from qalens.evaluation.rows import redecided
-from qalens.evaluation.squad import squad_scores
-from qalens.evaluation.thresholds import cheapest, cross_fit, fold_of_groups, sweep
+from qalens.evaluation.scores.squad import squad_scores
 
 
 def mixed_rows(count=60, seed=0, ties=True):
@@ -132,9 +132,9 @@ def test_the_honest_figure_decides_each_fold_by_the_best_threshold_of_the_others
             (one.best_f1 if one.margin <= best else 0.0) if one.golds else float(one.margin > best)
             for one in inside
         )
-    assert found.honest == pytest.approx(100 * total / 40)
+    assert found.honest.value == pytest.approx(100 * total / 40)
     assert found.best == pytest.approx(sweep(rows).best("f1").f1)
-    assert found.optimism == found.best - found.honest
+    assert found.optimism == found.best - found.honest.value
 
 
 def test_an_honest_figure_of_noise_is_no_better_than_chance_while_the_best_one_flatters():
@@ -187,42 +187,13 @@ def test_options_that_cannot_work_are_refused(options, message):
         cross_fit(mixed_rows(), **options)
 
 
-# --- costs ------------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    "costs", [{}, {"false_answer": 4.0}, {"missed": 3.0, "wrong_span": 0.5}, {"wrong_span": 0.0}]
-)
-@pytest.mark.parametrize("metric", ["exact", "f1"])
-def test_the_cheapest_threshold_costs_least_of_all_when_every_one_is_tried(costs, metric):
-    rows = mixed_rows()
-    plan = {"false_answer": 1.0, "missed": 1.0, **costs}
-    wrong = plan.get("wrong_span", plan["false_answer"])
-
-    def cost(threshold):
-        total = 0.0
-        for one in rows:
-            if one.margin > threshold:
-                total += plan["missed"] if one.golds else 0.0
-            else:
-                total += wrong * (1 - getattr(one, f"best_{metric}")) if one.golds else plan["false_answer"]
-        return total / len(rows)
-
-    found = cheapest(rows, metric=metric, **costs)
-    every = [-math.inf, *sorted({one.margin for one in rows})]
-    assert found.cost == pytest.approx(min(map(cost, every)))
-    assert cost(found.threshold) == pytest.approx(found.cost)
-    assert (found.never, found.always) == pytest.approx((cost(-math.inf), cost(math.inf)))
-
-
-def test_dear_false_answers_lower_the_threshold_and_dear_silence_raises_it():
-    rows = mixed_rows(200, ties=False)
-    dear, even, silent = (
-        cheapest(rows, **costs) for costs in ({"false_answer": 9.0, "wrong_span": 0.1}, {}, {"missed": 9.0})
-    )
-    assert dear.threshold < even.threshold < silent.threshold
-    with pytest.raises(InputError, match="missed has to be a cost from 0 on, but is -1"):
-        cheapest(rows, missed=-1)
+def test_the_gain_is_paired_and_all_figures_have_intervals():
+    rows = mixed_rows(80, ties=False)
+    found = cross_fit(rows, by="question", resamples=5)
+    assert found.gain.value == pytest.approx(found.honest.value - found.before.value)
+    for one in (found.honest, found.before, found.gain):
+        assert one.low < one.value < one.high
+    assert str(found).endswith("95% intervals over questions")
 
 
 def test_columns_are_read_only_and_of_one_length():

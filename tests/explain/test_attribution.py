@@ -13,26 +13,32 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qalens.errors import InputError
-from qalens.explain.attribution import Attribution, FailedAttribution, Trust, answer_share, rank_correlation
+from qalens.explain.attribution.record import (
+    Attribution,
+    Diagnostics,
+    FailedAttribution,
+    answer_share,
+    rank_correlation,
+)
 from qalens.explain.targets import Contrast, resolve
 from qalens.explain.words import window_words
-from qalens.reading import Source
+from qalens.readings.reading import Source
 from qalens.testing import planted_reading
-from qalens.windows import Role
+from qalens.text.windows import Role
 
 READING = planted_reading("Who kept it?", "Ada kept the lantern.", answer="Ada")
 # [CLS] who kept it ? [SEP] ada kept the l ##a ##n ##t ##e ##r ##n . [SEP]
 VALUES = np.array([0.5, 1, -2, 0, 0.25, -0.5, 4, -1, 0, 1, 1, 1, -1, 1, 1, 1, -3, 2], float)
 # Three and four make five, over the first two tokens of "lantern".
 SIZES = np.array([1, 2, 2, 1, 1, 0, 4, 1, 1, 3, 4, 0, 0, 0, 0, 0, 3, 2], float)
-TRUST = Trust(
+TRUST = Diagnostics(
     value=6.25,
     baseline_value=1.0,
     completeness_error=0.125,
     tolerance=0.05,
     converged=False,
     passes=41,
-    detour=0.5,
+    other_span_share=0.5,
     agreement={"mask": 0.75, "zero": math.nan},
     answer_share=0.2,
 )
@@ -51,10 +57,10 @@ def planted(**changes) -> Attribution:
         "roles": windows.role[0].copy(),
         "offsets": windows.offsets[0].copy(),
         "values": VALUES.copy(),
-        "sizes": SIZES.copy(),
+        "magnitudes": SIZES.copy(),
         "parts": {"word": VALUES * 0.75, "position": VALUES * 0.25},
         "words": window_words(windows, 0),
-        "trust": TRUST,
+        "diagnostics": TRUST,
         "source": Source("toy", "planted"),
     }
     return Attribution(**fields | changes)
@@ -82,7 +88,7 @@ def test_a_word_has_the_sum_of_its_tokens():
 
 
 def test_the_size_of_a_word_is_the_length_of_its_tokens_together():
-    sizes = {(w.text, w.role.name): w.size for w in planted().by_word()}
+    sizes = {(w.text, w.role.name): w.magnitude for w in planted().by_word()}
     assert sizes["lantern", "CONTEXT"] == 5
     assert sizes["kept", "QUESTION"] == 2
 
@@ -112,11 +118,11 @@ def test_the_largest_words_come_first_whatever_their_sign(k, texts):
 
 def test_words_can_be_ordered_by_their_size():
     # "kept" of the question comes before "kept" of the text, which it is as large as by value.
-    assert [w.text for w in planted().top(5, by="size")] == ["lantern", "Ada", ".", "Who", "kept"]
+    assert [w.text for w in planted().top(5, by="magnitude")] == ["lantern", "Ada", ".", "Who", "kept"]
 
 
 def test_words_are_ordered_by_value_or_size():
-    with pytest.raises(InputError, match='by has to be "value" or "size", but is '):
+    with pytest.raises(InputError, match='by has to be "value" or "magnitude", but is '):
         planted().top(by="length")
 
 
@@ -132,7 +138,7 @@ def test_a_negative_number_of_words_is_refused():
     ("changes", "message"),
     [
         ({"values": VALUES[:-1]}, "18 tokens cannot have values of shape \\(17,\\)"),
-        ({"sizes": SIZES[:-1]}, "18 tokens cannot have sizes of shape \\(17,\\)"),
+        ({"magnitudes": SIZES[:-1]}, "18 tokens cannot have magnitudes of shape \\(17,\\)"),
         ({"values": VALUES[None]}, "18 tokens cannot have values of shape \\(1, 18\\)"),
         ({"roles": np.zeros(3, np.int8)}, "18 tokens cannot have roles of shape \\(3,\\)"),
         ({"offsets": np.zeros((18, 3), np.int64)}, "18 tokens cannot have offsets of shape \\(18, 3\\)"),
@@ -153,7 +159,7 @@ def test_every_array_is_read_only():
         one.roles,
         one.offsets,
         one.values,
-        one.sizes,
+        one.magnitudes,
         one.start_values,
         one.end_values,
         *one.parts.values(),
@@ -173,7 +179,7 @@ def test_trust_can_be_read_from_the_attribution():
     [(True, "converged"), (False, "NOT converged"), (None, "no promise of completeness")],
 )
 def test_an_attribution_says_whether_to_trust_it(converged, words):
-    shown = repr(planted(trust=replace(TRUST, converged=converged)))
+    shown = repr(planted(diagnostics=replace(TRUST, converged=converged)))
     assert shown == (
         "Attribution(score of “Ada”, integrated_gradients, 18 tokens, completeness error 12.5%, "
         + words
@@ -189,7 +195,8 @@ def test_an_attribution_becomes_json_and_what_is_nan_becomes_null():
         "start": 13,
         "end": 20,
         "value": 5.0,
-        "size": 5.0,
+        "magnitude": 5.0,
+        "error": None,
     }
     assert found["agreement"] == {"mask": 0.75, "zero": None}
     rest = {name: value for name, value in found.items() if name not in ("words", "agreement")}
@@ -202,9 +209,19 @@ def test_an_attribution_becomes_json_and_what_is_nan_becomes_null():
         "baseline_value": 1.0,
         "completeness_error": 0.125,
         "converged": False,
-        "detour": 0.5,
+        "other_span_share": 0.5,
         "answer_share": 0.2,
     }
+
+
+def test_the_error_of_a_word_is_that_of_its_tokens_together():
+    errors = np.linspace(0.1, 0.2, len(VALUES))
+    one = planted(errors=errors.copy())
+    for word, found in zip(one.words, one.by_word(), strict=True):
+        assert found.error == pytest.approx(errors[list(word.tokens)].sum())
+    assert f"error of a word at most {max(w.error for w in one.by_word()):.2g})" in repr(one)
+    with pytest.raises(InputError, match="18 tokens cannot have errors of shape"):
+        planted(errors=np.zeros(3))
 
 
 def test_an_attribution_survives_a_pickle():

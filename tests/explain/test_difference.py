@@ -16,13 +16,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qalens.errors import InputError
-from qalens.explain.alignment import align
-from qalens.explain.difference import ReadingDiff, compare, same_text
-from qalens.explain.edits import DropSentence, KeepSentence, ReplaceWords
+from qalens.explain.counterfactual.alignment import align
+from qalens.explain.counterfactual.difference import ReadingDiff, compare, same_text
+from qalens.explain.counterfactual.edits import DropSentence, KeepSentence, ReplaceWords
 from qalens.reader import Reader
-from qalens.reading import FailedReading
+from qalens.readings.reading import FailedReading
 from qalens.testing import planted_reading
-from qalens.text import CharSpan
+from qalens.text.examples import CharSpan
 
 TEXT = " ".join(SENTENCES[:4])
 CHANGES = {
@@ -271,13 +271,6 @@ def test_both_questions_texts_and_models_are_kept():
     assert diff.before.source.name == "BertForQuestionAnswering"
     assert diff.after.source.name == "RobertaForQuestionAnswering"
     assert diff.alignment.tolist() == list(range(len(TEXT)))
-
-
-def test_the_front_door_compares_as_the_function_does():
-    diff = diff_of("a name changed", "bert-uncased", "roberta")
-    door = reader("albert").compare(diff.before, diff.after)
-    assert (door.alignment == diff.alignment).all()
-    assert door.distance == diff.distance
 
 
 @pytest.mark.parametrize("side", [0, 1])

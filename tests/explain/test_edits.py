@@ -13,17 +13,17 @@ from hypothesis import strategies as st
 from rule_model import rule_reader
 
 from qalens.errors import InputError, ModelError
-from qalens.explain.difference import ReadingDiff
-from qalens.explain.edits import DropSentence, Edited, KeepSentence, MaskWords, ReplaceWords
-from qalens.explain.effects import EditOutcomes
-from qalens.explain.masking import covered_tokens, mask_token, mask_windows, seen_characters
+from qalens.explain.counterfactual.difference import ReadingDiff
+from qalens.explain.counterfactual.edits import DropSentence, Edited, KeepSentence, MaskWords, ReplaceWords
+from qalens.explain.counterfactual.effects import EditOutcomes
+from qalens.explain.counterfactual.masking import covered_tokens, mask_token, mask_windows, seen_characters
 from qalens.explain.sentences import split_sentences
 from qalens.explain.words import word_spans
 from qalens.reader import Reader
-from qalens.spans import SpanLogits
+from qalens.spans.distribution import SpanLogits
 from qalens.testing import planted_reading, toy_model, toy_tokenizer
-from qalens.text import CharSpan
-from qalens.windows import Role, make_windows
+from qalens.text.examples import CharSpan
+from qalens.text.windows import Role, make_windows
 
 TEXT = " ".join(SENTENCES[:4])
 
@@ -340,7 +340,7 @@ def test_words_that_no_token_holds_cannot_be_masked(reader):
         reader.edit(reading, MaskWords((0, 2)))
 
 
-# --- the front door -----------------------------------------------------------------------------------------------------
+# --- the facade -----------------------------------------------------------------------------------------------------
 
 
 EDITS = [

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from itertools import pairwise
+from itertools import combinations, pairwise, permutations
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,15 +14,16 @@ from checkpoints import QUESTION, STORY
 from linear import Linear, contributions, linear_reader
 
 from qalens.errors import InputError, ModelError
-from qalens.explain.attribution import FailedAttribution
-from qalens.explain.faithfulness import SHARES, Faithfulness, faithfulness
-from qalens.explain.methods import attribute
-from qalens.explain.options import Options
-from qalens.explain.passes import TargetFunction
+from qalens.explain.attribution.embeddings import TargetFunction
+from qalens.explain.attribution.methods import attribute
+from qalens.explain.attribution.options import Options
+from qalens.explain.attribution.record import FailedAttribution
+from qalens.explain.faithfulness.masking_test import SHARES, Faithfulness, faithfulness
+from qalens.explain.faithfulness.replacements import replacement_ids
 from qalens.explain.targets import Contrast, resolve
 from qalens.reader import Reader
 from qalens.testing import toy_model, toy_tokenizer
-from qalens.windows import Role
+from qalens.text.windows import Role
 
 ADA = "Ada kept the lamp in the hut for a year, and why was it on?"
 MASK = toy_tokenizer().mask_token_id
@@ -139,7 +141,7 @@ def test_the_areas_are_those_of_trapezoids(toy):
 def test_z_and_the_normalised_score_follow_from_the_rankings(toy):
     reader, reading = toy
     attribution = explain(reader, reading, "no_answer")
-    (found,) = measured(reader, reading, attribution, random_rankings=5, seed=3)
+    (found,) = measured(reader, reading, attribution, random_rankings=5, beam=0, seed=3)
     ranked, target = free_words(attribution), attribution.target
     in_text = [w for w in attribution.words if w in ranked]
     n = len(in_text)
@@ -160,12 +162,160 @@ def test_z_and_the_normalised_score_follow_from_the_rankings(toy):
     others = np.array([scores(alone), scores(alone[::-1]), own, scores(ranked[::-1])])
     for k, (score, sign) in enumerate(((found.comprehensive, 1), (found.sufficient, -1))):
         mean, sd = random[:, k].mean(), random[:, k].std(ddof=1)
-        assert (score.random_mean, score.random_sd) == pytest.approx((mean, sd), abs=1e-4)
+        assert (score.random_mean, score.random_sd, score.rankings) == (
+            pytest.approx(mean, abs=1e-4),
+            pytest.approx(sd, abs=1e-4),
+            5,
+        )
         assert score.z == pytest.approx(sign * (own[k] - mean) / sd, abs=1e-2)
+        assert score.p == pytest.approx((1 + (sign * random[:, k] > sign * own[k] - 1e-6).sum()) / 6)
         every = sign * np.concatenate([random[:, k], others[:, k]])
+        assert sign * score.worst == pytest.approx(every.min(), abs=1e-4)
+        assert sign * score.best == pytest.approx(every.max(), abs=1e-4)
         assert score.normalised == pytest.approx(
             (sign * own[k] - every.min()) / (every.max() - every.min()), abs=1e-3
         )
+
+
+def test_attributions_tested_together_are_normalised_on_one_scale(toy):
+    reader, reading = toy
+    several = [
+        explain(reader, reading, method=method) for method in ("input_x_gradient", "occlusion", "shapley")
+    ]
+    together = measured(reader, reading, *several, beam=0, random_rankings=3)
+    for number in ("comprehensive", "sufficient"):
+        scores = [getattr(one, number) for one in together]
+        assert len({(s.worst, s.best) for s in scores}) == 1
+        for s in scores:
+            assert s.normalised == pytest.approx((s.value - s.worst) / (s.best - s.worst))
+            assert 0 <= s.normalised <= 1
+    # What is best must not be so by having been compared with itself alone.
+    at_the_top = {one.comprehensive.value for one in together if one.comprehensive.normalised == 1}
+    assert len(at_the_top) <= 1
+
+
+@pytest.mark.parametrize("target", ["answer", "no_answer"])
+def test_a_beam_search_finds_bounds_that_no_order_at_hand_reaches(toy, target):
+    reader, reading = toy
+    attribution = explain(reader, reading, target)
+    bounds = [measured(reader, reading, attribution, beam=width, random_rankings=20)[0] for width in (0, 1)]
+    (zero, one) = ([(s.worst, s.best) for s in (b.comprehensive, b.sufficient)] for b in bounds)
+    assert one[0][0] <= zero[0][0] < zero[0][1] < one[0][1]
+    assert one[1][1] < zero[1][1] < zero[1][0] <= one[1][0]
+
+
+def test_a_wide_beam_finds_the_best_of_all_orders(toy):
+    reader, _ = toy
+    reading = reader.read("Who?", "Ada kept the lamp.")
+    attribution = explain(reader, reading)
+    (found,) = measured(reader, reading, attribution, beam=200, random_rankings=2)
+    words = free_words(attribution)
+    counts = [math.ceil(round(share * len(words), 9)) for share in SHARE_COUNTS]
+    whole = masked_value(reader, reading, attribution.target, [])
+    values = {
+        frozenset(some): whole - masked_value(reader, reading, attribution.target, [words[k] for k in some])
+        for many in range(len(words) + 1)
+        for some in combinations(range(len(words)), many)
+    }
+    every = [
+        np.mean([values[frozenset(order[:k])] for k in counts]) for order in permutations(range(len(words)))
+    ]
+    assert found.comprehensive.best == pytest.approx(max(every), abs=1e-4)
+    assert found.comprehensive.worst == pytest.approx(min(every), abs=1e-4)
+
+
+def test_the_error_of_z_is_that_of_other_random_orders(toy):
+    reader, reading = toy
+    attribution = explain(reader, reading, "no_answer")
+    found = [
+        measured(reader, reading, attribution, random_rankings=20, beam=0, seed=k)[0].comprehensive
+        for k in range(40)
+    ]
+    spread = np.std([score.z for score in found], ddof=1)
+    assert 0.6 < spread / np.mean([score.z_error for score in found]) < 1.7
+
+
+# --- what takes the place of a word -----------------------------------------------------------------------------------
+
+
+def test_words_can_be_replaced_by_padding_tokens(toy):
+    reader, reading = toy
+    attribution = explain(reader, reading)
+    (found,) = measured(reader, reading, attribution, by="pad", pad_id=0, random_rankings=2, beam=0)
+    inputs = inputs_of(reading)
+    for word in free_words(attribution):
+        inputs["input_ids"][0, list(word.tokens)] = 0
+    with torch.no_grad():
+        output = reader.model.module(**inputs)
+    empty = float(TargetFunction(reading, attribution.target)(output.start_logits, output.end_logits))
+    assert found.insertion[0] == pytest.approx(empty, abs=1e-4)
+    assert found.by == "pad"
+    assert (
+        found.insertion[0]
+        != measured(reader, reading, attribution, random_rankings=2, beam=0)[0].insertion[0]
+    )
+
+
+def test_words_can_be_replaced_by_words_of_the_text(toy):
+    reader, reading = toy
+    attribution = explain(reader, reading)
+    words, target = sorted(free_words(attribution), key=lambda w: w.tokens), attribution.target
+    ids = replacement_ids(reading, target, words, "text", {}, seed=1)
+    own = reading.windows.model_inputs["input_ids"][0]
+    roles = reading.windows.role[0]
+    changed = np.isin(np.arange(len(own)), [t for w in words for t in w.tokens])
+    hidden = range(target.tokens[0], target.tokens[1] + 1)
+    allowed = {int(own[t]) for t in np.flatnonzero(roles == Role.CONTEXT) if t not in hidden}
+    assert len(ids) == 4
+    assert (ids[:, ~changed] == own[~changed]).all()
+    assert set(ids[:, changed].ravel().tolist()) <= allowed
+    assert len({row.tobytes() for row in ids}) == 4
+    assert (replacement_ids(reading, target, words, "text", {}, seed=1) == ids).all()
+    (found,) = measured(reader, reading, attribution, by="text", random_rankings=2, beam=0, seed=1)
+    values = []
+    for row in ids:
+        inputs = inputs_of(reading) | {"input_ids": torch.tensor(row[None])}
+        with torch.no_grad():
+            output = reader.model.module(**inputs)
+        values.append(float(TargetFunction(reading, target)(output.start_logits, output.end_logits)))
+    assert found.insertion[0] == pytest.approx(np.mean(values), abs=1e-4)
+
+
+class Guesser(torch.nn.Module):
+    """A masked language model that is sure of one token after the other, and surest of the one that was there."""
+
+    def __init__(self, own):
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.zeros(1))
+        self.own, self.masked = own, []
+
+    def forward(self, input_ids, attention_mask, token_type_ids):
+        self.masked += [tuple(np.flatnonzero(row == MASK)) for row in input_ids.numpy()]
+        logits = torch.full((*input_ids.shape, len(toy_tokenizer())), -50.0)
+        logits[..., 7] = 0
+        logits.scatter_(2, self.own.expand(len(input_ids), -1)[..., None], 9.0)
+        return SimpleNamespace(logits=logits)
+
+
+def test_words_can_be_replaced_by_what_a_masked_language_model_draws(toy):
+    reader, reading = toy
+    attribution = explain(reader, reading)
+    own = torch.tensor(reading.windows.model_inputs["input_ids"])
+    guesser = Guesser(own).train()
+    words = free_words(attribution)
+    ids = replacement_ids(reading, attribution.target, words, guesser, {"mask": MASK}, seed=0)
+    changed = [t for w in words for t in w.tokens if own[0, t] != 7]
+    assert (ids[:, changed] == 7).all()  # never the token that was there, and otherwise the likeliest
+    assert guesser.masked == [w.tokens for w in words]
+    assert guesser.training
+    (found,) = measured(reader, reading, attribution, by=guesser, random_rankings=2, beam=0)
+    assert found.by == "Guesser"
+
+
+def test_what_is_no_masked_language_model_is_refused(toy):
+    reader, reading = toy
+    with pytest.raises(InputError, match="BertForQuestionAnswering is no masked language model over the ids"):
+        measured(reader, reading, explain(reader, reading), by=reader.model.module)
 
 
 def test_equal_values_keep_their_order_in_the_text(toy):
@@ -365,8 +515,9 @@ def test_the_record_is_read_only_and_says_how_it_went(toy):
             getattr(found, name)[0] = 0
     c, s = found.comprehensive, found.sufficient
     assert repr(found) == (
-        f"Faithfulness(input_x_gradient, {found.target.words}: comprehensiveness {c.value:.2f} (z {c.z:+.1f}), "
-        f"sufficiency {s.value:.2f} (z {s.z:+.1f}))"
+        f"Faithfulness(input_x_gradient, {found.target.words}: comprehensiveness {c.value:.2f} "
+        f"(z {c.z:+.1f} ± {c.z_error:.1f}, p {c.p:.3f}), sufficiency {s.value:.2f} (z {s.z:+.1f} ± {s.z_error:.1f}, "
+        f"p {s.p:.3f}))"
     )
 
 
@@ -390,7 +541,10 @@ def test_a_record_whose_arrays_do_not_fit_is_refused(toy, name):
         ({"random_rankings": True}, "random_rankings has to be a whole number from 2 on, but is True"),
         ({"seed": -1}, "seed has to be a whole number from 0 on, but is -1"),
         ({"seed": "x"}, "seed has to be a whole number from 0 on, but is 'x'"),
+        ({"beam": -1}, "beam has to be a whole number from 0 on, but is -1"),
         ({"mask_id": None}, "The tokenizer has no mask token, so words cannot be masked in place"),
+        ({"by": "pad"}, "The tokenizer has no pad token, so words cannot be masked in place"),
+        ({"by": "blank"}, 'by has to be "mask", "pad", "text" or a masked language model, but is \'blank\''),
     ],
 )
 def test_options_that_cannot_work_are_refused(toy, options, message):

@@ -16,11 +16,11 @@ from reference import log_sum_exp
 from torch import nn
 
 from qalens.errors import InputError, ModelError
-from qalens.explain.heads import Head, HeadAblation, ablate_heads
+from qalens.explain.layers.heads import Head, HeadAblation, ablate_heads
 from qalens.explain.targets import Contrast
-from qalens.model import QAModel
+from qalens.models.model import QAModel
 from qalens.reader import Reader
-from qalens.spans import SpanLogits
+from qalens.spans.distribution import SpanLogits
 from qalens.testing import planted_reading, toy_model, toy_tokenizer
 
 HEADS, LAYERS = 4, 3

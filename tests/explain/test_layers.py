@@ -16,12 +16,12 @@ from reference import Reference
 from torch import nn
 
 from qalens.errors import InputError, ModelError
-from qalens.explain.blocks import find_blocks
-from qalens.explain.layers import LayerTrace, layer_trace
-from qalens.model import QAModel
+from qalens.explain.layers.blocks import find_blocks
+from qalens.explain.layers.logit_lens import LayerTrace, layer_trace
+from qalens.models.model import QAModel
 from qalens.reader import Reader
 from qalens.testing import planted_reading, toy_model, toy_tokenizer
-from qalens.text import CharSpan, Example
+from qalens.text.examples import CharSpan, Example
 
 EVERY_ARCHITECTURE = pytest.mark.parametrize("architecture", CONFIGS)
 
@@ -187,7 +187,7 @@ def test_a_layer_or_window_that_there_is_not_is_refused():
     W = len(trace.reading.windows)
     for window in (W, -1):
         with pytest.raises(InputError, match=f"no window {window}; there are 0 to {W - 1}"):
-            trace.edges(window)
+            trace.marginals(window)
 
 
 def test_edges_are_a_softmax_over_the_tokens_of_a_window():
@@ -196,7 +196,7 @@ def test_edges_are_a_softmax_over_the_tokens_of_a_window():
     w = len(trace.reading.windows) - 1
     n = int(trace.reading.windows.lengths[w])
     assert n < 64
-    for edge, logits in zip(trace.edges(w), (trace.start, trace.end), strict=True):
+    for edge, logits in zip(trace.marginals(w), (trace.start, trace.end), strict=True):
         assert edge.shape == (3, n)
         for layer in range(3):
             z = [math.exp(x) for x in logits[layer, w, :n]]
@@ -486,7 +486,7 @@ class Mixed(Stack):
 @pytest.mark.parametrize(
     ("kind", "message"),
     [
-        (Wired, "Wired has no lens: its logits do not follow from what its last block gives"),
+        (Wired, "Wired has no logit lens: its logits do not follow from what its last block gives"),
         (Idle, "does not hand hidden states of one shape from block to block: 0 calls of Block"),
         (Narrowing, "does not hand hidden states of one shape from block to block: 2 calls of Block"),
         (Twofold, "one torch.nn.ModuleList of equal blocks.* has 2 such lists \\(layers, others\\)"),

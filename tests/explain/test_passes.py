@@ -14,11 +14,11 @@ from linear import Linear, linear_reader
 from torch import nn
 
 from qalens.errors import ModelError
-from qalens.explain.passes import TargetFunction, WindowInput, explaining, hooked
+from qalens.explain.attribution.embeddings import TargetFunction, WindowInput, explaining, hooked
 from qalens.explain.targets import Contrast, resolve
-from qalens.model import QAModel
+from qalens.models.model import QAModel
 from qalens.reader import Reader
-from qalens.spans import SpanLogits, span_distribution
+from qalens.spans.distribution import SpanLogits, span_distribution
 from qalens.testing import toy_model, toy_tokenizer
 
 EVERY_ARCHITECTURE = pytest.mark.parametrize("architecture", CONFIGS)
@@ -314,7 +314,7 @@ def test_hooks_are_gone_after_an_error():
         lambda: WindowInput(reader.model, reading, 0),
         lambda: window.scores({name: part[None] for name, part in window.parts.items()}),
     ):
-        with pytest.raises(RuntimeError, match="out of memory"):
+        with pytest.raises(ModelError, match="Breaking failed on this text: RuntimeError: out of memory"):
             broken()
         assert hooks(module) == 0
         assert all(part.training for part in module.modules())
@@ -451,7 +451,7 @@ def test_a_target_has_gradients_where_it_hangs_and_nowhere_else(reader):
     TargetFunction(reading, resolve(reading, "no_answer"))(start, end).sum().backward()
     # The null token at +1, the tokens of the text at minus their share of the spans.
     inside = reading.windows.answerable[0]
-    first, _ = reading.spans.edges(given_answer=True)
+    first, _ = reading.spans.marginals(given_answer=True)
     expected = np.zeros(len(inside))
     expected[reading.windows.null_index[0]] = 1
     expected[inside] = [-first[k] for k in reading.windows.offsets[0, inside, 0]]

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qalens.explain.quadrature import LEAST_CHANGE, PathIntegral, integrate
+from qalens.explain.attribution.quadrature import LEAST_CHANGE, PathIntegral, integrate
 
 
 class Path:
@@ -86,6 +86,41 @@ def test_what_converges_is_as_near_as_it_says(steepness, middle, tolerance):
     assert (result.low, result.high) == (float(path.value(0.0)), float(path.value(1.0)))
     assert abs(float(result.value[0]) - change) / change == pytest.approx(result.error, abs=1e-9)
     assert max(result.error, result.path_error) <= tolerance
+
+
+def test_errors_of_contributions_that_cancel_in_the_sum_are_told():
+    def gradients(places):
+        steep = 20 * places**19
+        return np.stack([100 * steep, -100 * steep, np.ones_like(places)], 1), places
+
+    result = integrate(gradients)
+    assert (result.error, result.converged, len(result.points)) == (pytest.approx(0, abs=1e-9), True, 17)
+    off = np.abs(result.value - [100, -100, 1])
+    assert off[0] > 0.5
+    assert (result.errors[:2] >= off[:2]).all()
+    assert result.errors[2] == pytest.approx(0, abs=1e-12)
+
+
+@pytest.mark.parametrize("tolerance", [1e-2, 1e-5])
+@pytest.mark.parametrize(("steepness", "middle"), [(10, 0.5), (40, 0.1), (200, 0.83)])
+def test_errors_are_above_the_true_ones_and_shrink_with_them(steepness, middle, tolerance):
+    path = sigmoid(steepness, middle)
+    result = integrate(path, tolerance=tolerance, max_points=2001)
+    change = float(path.value(1.0) - path.value(0.0))
+    off = abs(float(result.value[0]) - change)
+    assert off <= result.errors[0] <= 1000 * tolerance * change
+
+
+def test_errors_are_those_of_simpson_on_halves():
+    path = polynomial(0, 0, 0, 0, 0, 1, 3)
+    result = integrate(path, tolerance=1, max_points=17)
+    panels = [(a, a + 0.25) for a in (0, 0.25, 0.5, 0.75)]
+
+    def rule(a, b):
+        return float((b - a) / 6 * (path.slope(a) + 4 * path.slope((a + b) / 2) + path.slope(b)))
+
+    expected = sum(abs(rule(a, (a + b) / 2) + rule((a + b) / 2, b) - rule(a, b)) for a, b in panels)
+    assert result.errors[0] == pytest.approx(expected)
 
 
 # --- sparing ----------------------------------------------------------------------------------------------------------

@@ -11,14 +11,14 @@ from checkpoints import SENTENCES, STORY
 from rule_model import rule_reader
 
 from qalens.errors import InputError, ModelError
-from qalens.explain.difference import same_text
-from qalens.explain.edits import KeepSentence, MaskWords
-from qalens.explain.flips import SmallestFlip
+from qalens.explain.counterfactual.difference import same_text
+from qalens.explain.counterfactual.edits import KeepSentence, MaskWords
+from qalens.explain.counterfactual.fewest_words import SmallestFlip
 from qalens.explain.sentences import split_sentences
 from qalens.explain.words import word_spans
 from qalens.reader import Reader
 from qalens.testing import toy_model, toy_tokenizer
-from qalens.text import CharSpan
+from qalens.text.examples import CharSpan
 
 QUESTION = "Who kept the lamp?"
 # Words that the toy tokenizer has as one token each.

@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 from checkpoints import QUESTION, SENTENCES, STORY
 
-from qalens.by_window import span_copies
-from qalens.decision import decide
 from qalens.errors import InputError
 from qalens.explain.targets import Contrast, Target, as_span, best_spans, check_source, check_target, resolve
 from qalens.reader import Reader
-from qalens.reading import FailedReading, Source
-from qalens.spans import SpanLogits, span_distribution
+from qalens.readings.reading import FailedReading, Source
+from qalens.spans.decision import decide
+from qalens.spans.distribution import SpanLogits, span_distribution
+from qalens.spans.per_window import span_copies
 from qalens.testing import planted_logits, planted_reading, toy_model, toy_tokenizer
-from qalens.text import CharSpan, Example
+from qalens.text.examples import CharSpan, Example
 
 ADA = "Ada kept the lamp."
 ANSWER = CharSpan(0, 3)
@@ -186,6 +186,30 @@ def test_a_contrast_with_no_answer_is_settled_at_the_span_and_says_whose_null_sc
         assert found.note.endswith("; its null score is not the one that counts") != counts
         noted.add(counts)
     assert noted == {True, False}
+
+
+def test_a_contrast_is_that_of_probabilities_unless_its_note_names_a_better_copy(long):
+    told = set()
+    for a, b in pairwise(long.spans.top(300)):
+        try:
+            found = resolve(long, Contrast(a.span, b.span))
+        except InputError:
+            continue
+        value = sum(
+            sign * float(long.logits.start[found.window, i] + long.logits.end[found.window, j])
+            for sign, (i, j) in ((1, found.tokens), (-1, found.rival_tokens))
+        )
+        expected = math.log(a.probability / b.probability)
+        better = "that counts is in window" in found.note
+        assert better != (value == pytest.approx(expected, abs=1e-3))
+        for side, quoted in ((a, found.words.split(" over ")[0]), (b, found.words.split(" over ")[-1])):
+            here = max(
+                c.score for c in span_copies(long.logits, side.span) if c.window == found.window
+            ) == pytest.approx(side.score)
+            said = f"the copy of {quoted} that counts is in window {side.window + 1}"
+            assert here or said in found.note
+        told.add(better)
+    assert told == {True, False}
 
 
 # --- what is refused --------------------------------------------------------------------------------------------------

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from qalens.errors import InputError
 from qalens.explain.words import window_words, word_spans
 from qalens.testing import toy_tokenizer
-from qalens.text import CharSpan
-from qalens.windows import PairTokenizer, Role, Windows, make_windows
+from qalens.text.examples import CharSpan
+from qalens.text.windows import PairTokenizer, Role, Windows, make_windows
 
 PAIRS = {name: PairTokenizer(make()) for name, make in TOKENIZERS.items()}
 few = settings(deadline=None, max_examples=60)

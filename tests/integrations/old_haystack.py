@@ -16,11 +16,10 @@ import torch
 
 @dataclass
 class OldAnswer:
-    """One answer: the number of its document (None for no answer), its characters and its score."""
+    """One answer: the number of its document (None for no answer), its characters (0 and 0 for no answer) and its score."""
 
     document: int | None
-    start: int | None
-    end: int | None
+    span: tuple[int, int]
     score: float
 
 
@@ -83,17 +82,15 @@ def old_answers(
         for w in range(len(encoded["input_ids"])):
             spans = window_spans(model, encoded, w, calibration_factor, segments)
             best = sorted(spans, key=lambda span: -span[0])[:answers_per_seq]
-            pooled += [OldAnswer(d, start, end, score) for score, start, end in best]
+            pooled += [OldAnswer(d, (start, end), score) for score, start, end in best]
     pooled.sort(key=lambda answer: -answer.score)
     kept: list[OldAnswer] = []
     for one in pooled:
         rivals = [k for k in kept if k.document == one.document]
-        if overlap_threshold is None or all(
-            share((one.start, one.end), (k.start, k.end)) <= overlap_threshold for k in rivals
-        ):
+        if overlap_threshold is None or all(share(one.span, k.span) <= overlap_threshold for k in rivals):
             kept.append(one)
     kept = kept[:top_k]
     if no_answer:
-        kept.append(OldAnswer(None, None, None, math.prod(1 - k.score for k in kept)))
+        kept.append(OldAnswer(None, (0, 0), math.prod(1 - k.score for k in kept)))
     kept.sort(key=lambda answer: -answer.score)
     return [k for k in kept if score_threshold is None or k.score >= score_threshold]

@@ -49,7 +49,7 @@ def test_integrated_gradients_add_up(architecture, target):
     assert np.isfinite(attribution.values).all()
     assert np.abs(attribution.values).sum() > 0
     if attribution.converged:
-        change = attribution.trust.value - attribution.trust.baseline_value
+        change = attribution.diagnostics.value - attribution.diagnostics.baseline_value
         assert attribution.values.sum() == pytest.approx(change, abs=0.05 * max(abs(change), 1))
 
 

@@ -120,6 +120,23 @@ def test_candidates_can_be_limited_for_each_window(reader, plain):
     assert sorted(found) == sorted(expected)
 
 
+def test_a_cut_lists_the_places_that_reach_it(reader, plain):
+    cut = 0.03
+    found = reader.run(QUESTION, DOCUMENTS, cut=cut, no_answer=False)["answers"]
+    reading = plain.read_documents(QUESTION, DOCUMENTS).with_threshold(math.inf)
+    places = [place for place in reading.answers(cut) if place.taken]
+    assert len(places) > 2
+    assert spans_of(found) == [(p.best.document, p.best.span.start, p.best.span.end) for p in places]
+    assert [one.score for one in found] == pytest.approx([place.probability for place in places])
+    assert len(reader.run(QUESTION, DOCUMENTS, cut=cut, top_k=1, no_answer=False)["answers"]) == 1
+    decided = reader.run(QUESTION, DOCUMENTS, cut=cut)["answers"]
+    assert [one.score for one in decided if one.data is None] == [
+        pytest.approx(reading.no_answer_probability)
+    ]
+    taken = [place for place in plain.read_documents(QUESTION, DOCUMENTS).answers(cut) if place.taken]
+    assert len(decided) == len(taken) + 1
+
+
 def test_no_answer_and_weak_answers_can_be_left_out(reader):
     everything = reader.run(QUESTION, DOCUMENTS)["answers"]
     without = reader.run(QUESTION, DOCUMENTS, no_answer=False)["answers"]
@@ -285,6 +302,7 @@ REFUSED = {
     "max_batch_size": (0, "max_batch_size has to be a whole number from 1 on"),
     "answers_per_seq": (2.5, "answers_per_seq has to be a whole number from 0 on"),
     "no_answer": ("yes", "no_answer has to be True or False"),
+    "cut": (2, "cut has to lie between 0 and 1"),
 }
 MADE_ONLY = {
     "calibration_factor": (0, "calibration_factor has to be a number above 0"),
@@ -300,6 +318,11 @@ def test_an_option_that_cannot_work_is_refused_when_made(name):
     value, message = (REFUSED | MADE_ONLY)[name]
     with pytest.raises(InputError, match=message):
         QALensExtractiveReader(**{name: value})
+
+
+def test_a_cut_counts_probabilities():
+    with pytest.raises(InputError, match="cut counts probabilities"):
+        QALensExtractiveReader(scores="haystack", cut=0.1)
 
 
 @pytest.mark.parametrize("name", REFUSED)
@@ -382,6 +405,7 @@ MADE = {
         "max_answer_length": 12,
         "context_characters": 0,
     },
+    "a cut": {"cut": 0.2},
     "no token": {"token": None},
 }
 
@@ -446,7 +470,7 @@ def test_yaml_comes_back_in_a_fresh_process_without_being_asked_to_trust_it(bert
         input=whole.dumps(),
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=900,
         check=True,
     )
     assert json.loads(done.stdout.splitlines()[-1]) == [[a.data, pytest.approx(a.score)] for a in here]

@@ -72,7 +72,7 @@ def test_old_scores_are_those_of_the_old_reader(old_and_new, options, texts):
             assert (one.document, one.data, one.document_offset) == (None, None, None)
         else:
             assert one.document is documents[other.document]
-            assert (one.document_offset.start, one.document_offset.end) == (other.start, other.end)
+            assert (one.document_offset.start, one.document_offset.end) == other.span
 
 
 def test_another_calibration_gives_other_scores_in_the_same_order(old_and_new):

@@ -16,20 +16,26 @@ from light_work import LightTask
 
 from qalens.datasets import SAMPLE_FILE
 from qalens.errors import InputError, MissingExtraError, QalensError
-from qalens.evaluation.shards import Shard
+from qalens.evaluation.data.shards import Shard
 from qalens.integrations.ray import ShardActor, _fitting, shards_on_ray
+
+pytestmark = pytest.mark.slow
 
 # Ray stays out of the process of the tests: its threads outlive a run, and it has warnings of its own.
 PROGRAM = """
 import json, sys
 import qalens
-from qalens.evaluation.runs import Plan, evaluate_run
+from qalens.evaluation.runs.runs import Plan, evaluate_run
 reader = qalens.load(sys.argv[1], max_length=96)
 def bytes_of(name, **plan):
     run = evaluate_run(reader, sys.argv[2], out=f"{sys.argv[3]}/{name}", plan=Plan(shard_size=9, threads=1, **plan), progress=False)
     return {file.name: file.read_bytes().decode() for file in run.folder.rglob("*.json*")}
 loop = bytes_of("loop")
-print(json.dumps({"shards": len(loop) - 1, "same": bytes_of("ray", engine="ray", workers=1) == loop}))
+same = bytes_of("ray", engine="ray", workers=1) == loop
+# As it is called first: without a plan, so that workers and threads are as many as there is room for.
+report = qalens.evaluate(reader, sys.argv[2], out=f"{sys.argv[3]}/default", engine="ray", progress=False)
+ids = [json.loads(line)["id"] for name in sorted(loop) if name != "run.json" for line in loop[name].splitlines()[:-1]]
+print(json.dumps({"shards": len(loop) - 1, "same": same, "default": [row.id for row in report.rows] == ids}))
 """
 
 
@@ -46,12 +52,12 @@ def test_a_run_on_ray_has_the_bytes_of_the_loop(tmp_path):
         [sys.executable, "-W", "error", "-c", PROGRAM, str(folder), str(SAMPLE_FILE), str(tmp_path)],
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=900,
         env={name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"} | own,
     )
     assert done.returncode == 0, done.stderr
     said = json.loads(done.stdout.splitlines()[-1])
-    assert (said["shards"], said["same"]) == (8, True)
+    assert said == {"shards": 8, "same": True, "default": True}
 
 
 def nodes(*resources: dict[str, float], alive: bool = True) -> SimpleNamespace:

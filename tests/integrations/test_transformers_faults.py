@@ -11,7 +11,7 @@ from planted import planted_pipeline
 from qalens.errors import InputError
 from qalens.integrations.transformers import QuestionAnsweringPipeline
 from qalens.testing import toy_model, toy_tokenizer
-from qalens.windows import Role
+from qalens.text.windows import Role
 
 FAULTLESS = pytest.mark.parametrize("scores", ["probability", "product"])
 EVERY_SCORE = pytest.mark.parametrize("scores", ["probability", "product", "transformers"])

@@ -6,6 +6,7 @@ import xml.etree.ElementTree as ET
 import pytest
 
 from qalens import Contrast, Reader
+from qalens.display.content.attribution import strongest_words
 from qalens.testing import toy_model, toy_tokenizer
 from qalens.widgets import AttributionExplorer
 
@@ -54,6 +55,10 @@ def texts(page):
     return page.locator(".ql-text").evaluate_all("all => all.map(e => e.textContent)")
 
 
+def unfold(page):
+    page.locator(".ql-howfold > summary").click()
+
+
 def names(locator):
     return locator.evaluate_all("all => all.map(e => e.getAttribute('aria-label'))")
 
@@ -65,9 +70,15 @@ def test_what_is_explained_comes_first_then_question_and_text_with_their_values(
     explorer = explorer_of("no_answer")
     visit = open_page(explorer)
     page, found = visit.page, explorer.attribution
-    head = page.locator(".ql-head").inner_text()
-    assert head.startswith("What speaks for the logit of P(no answer)")
-    assert f"{abs(found.trust.value):.2f} logits" in head
+    assert page.locator(".ql-question").inner_text() == QUESTION
+    # One sentence with the words that matter most, and how it was found folded away below it.
+    first = next(word for word in strongest_words(found) if word.value > 0)
+    sentence = page.locator(".ql-because").inner_text()
+    assert sentence.startswith(f"What contributes most to no answer: “{first.text}”")
+    how = page.locator(".ql-howfold > summary").inner_text()
+    assert "logit of P(no answer)" in how
+    assert f"{abs(found.diagnostics.value):.2f} logits" in how
+    assert page.locator(".ql-how").is_hidden()
     assert texts(page) == [QUESTION, STORY]
     assert names(page.locator(".ql-tok[aria-label^='Ada,']")) == [
         f"Ada, {'−' if word.value < 0 else '+'}{abs(word.value):.{digits}f}"
@@ -75,7 +86,13 @@ def test_what_is_explained_comes_first_then_question_and_text_with_their_values(
         if word.text == "Ada"
         for digits in [explorer.found[0]["digits"]["word"]]
     ]
-    for words in ("Where it comes from", "Can it be trusted?", "completeness", "detour", "other baselines"):
+    for words in (
+        "Where it comes from",
+        "Diagnostics",
+        "completeness",
+        "span along the path",
+        "other baselines",
+    ):
         assert words in page.locator(".ql-x").inner_text()
     assert visit.is_quiet()
 
@@ -84,7 +101,7 @@ def test_colours_go_with_the_sign_and_a_line_says_the_same(open_page):
     explorer = explorer_of("no_answer", unit="token")
     page = open_page(explorer).page
     pieces = page.locator(".ql-text").nth(1).locator(".ql-tok")
-    kinds = pieces.evaluate_all("all => all.map(e => /ql-(for|against)/.exec(e.className)?.[1] ?? '')")
+    kinds = pieces.evaluate_all("all => all.map(e => /ql-v-(for|against)/.exec(e.className)?.[1] ?? '')")
     values, most = explorer.found[0]["context"]["value"], explorer.found[0]["most"]["token"]
     wanted = ["" if round(100 * abs(v) / most) == 0 else "for" if v > 0 else "against" for v in values]
     assert kinds == wanted
@@ -124,11 +141,11 @@ def test_what_was_computed_can_be_turned_by_mouse_and_keys(open_page):
     page = visit.page
     listed = page.locator("[role=listbox][aria-label=Computed] [role=option]")
     listed.nth(1).click()
-    assert "P(no answer)" in page.locator(".ql-head").inner_text()
+    assert "P(no answer)" in page.locator(".ql-howfold > summary").inner_text()
     assert trait(page, "target") == "no_answer"
     page.keyboard.press("End")
     page.keyboard.press("Enter")
-    assert "“Ada” over “Ada kept”" in page.locator(".ql-head").inner_text()
+    assert "“Ada” over “Ada kept”" in page.locator(".ql-howfold > summary").inner_text()
     assert (trait(page, "shown"), trait(page, "span"), trait(page, "rival")) == (2, [0, 3], [0, 8])
     assert page.locator(".ql-text .ql-mark-rival").count() > 0
     assert listed.nth(2).get_attribute("aria-selected") == "true"
@@ -226,6 +243,7 @@ def test_shift_and_an_arrow_choose_a_span_token_by_token(live):
 
 def test_both_sides_of_a_contrast_are_picked_one_after_the_other(live):
     page = live(explorer_of("answer", reader=READER)).page
+    unfold(page)
     page.locator("[role=radio]", has_text="contrast").click()
     spans = page.locator("[role=listbox][aria-label='Spans to explain'] [role=option]")
     spans.nth(1).click()
@@ -245,6 +263,7 @@ def test_both_sides_of_a_contrast_are_picked_one_after_the_other(live):
 
 def test_target_method_and_baseline_are_chosen_by_keys(live):
     page = live(explorer_of("answer", reader=READER)).page
+    unfold(page)
     page.locator("[role=radio][aria-checked=true]", has_text="answer").press("ArrowRight")
     page.locator("[role=radio][aria-checked=true]", has_text="input").press("ArrowRight")
     page.locator("[aria-label=Baseline] [role=radio]").first.press("End")
@@ -254,7 +273,8 @@ def test_target_method_and_baseline_are_chosen_by_keys(live):
 def test_how_far_it_is_can_be_seen_and_stopped_while_the_old_picture_stays(live):
     visit = live(explorer_of("answer", reader=READER))
     page = visit.page
-    before = page.locator(".ql-head").inner_text()
+    unfold(page)
+    before = page.locator("header").inner_text()
     page.locator("[role=radio]", has_text="no answer").click()
     work = page.locator(".ql-work")
     assert "Nothing was computed" in work.inner_text()
@@ -272,10 +292,13 @@ def test_how_far_it_is_can_be_seen_and_stopped_while_the_old_picture_stays(live)
     page.evaluate("told => qalens.model.set('status', told)", told | {"done": "20 rows"})
     assert page.evaluate("document.activeElement.textContent") == "Stop"
     page.keyboard.press("Enter")
-    assert page.evaluate("window.sent") == [{"do": "compute"}, {"do": "cancel"}]
+    assert page.evaluate("window.sent.filter(one => one.do !== 'ping')") == [
+        {"do": "compute"},
+        {"do": "cancel"},
+    ]
     page.evaluate("qalens.model.set('status', { state: 'failed', words: 'The text has no span.' })")
     assert "The text has no span." in work.locator("[role=alert]").inner_text()
-    assert page.locator(".ql-head").inner_text() == before
+    assert page.locator("header").inner_text() == before
     assert visit.is_quiet()
 
 
@@ -283,7 +306,8 @@ def test_a_result_is_drawn_when_it_comes(live):
     both = explorer_of("answer", "no_answer", reader=READER)
     entries = both.found
     page = live(explorer_of("answer", reader=READER)).page
+    unfold(page)
     page.locator("[role=radio]", has_text="no answer").click()
     page.evaluate("found => { qalens.model.set('found', found); qalens.model.set('shown', 1); }", entries)
-    assert "P(no answer)" in page.locator(".ql-head").inner_text()
+    assert "P(no answer)" in page.locator(".ql-howfold > summary").inner_text()
     assert not page.locator(".ql-work").is_visible()

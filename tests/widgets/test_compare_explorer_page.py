@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from qalens.reader import Reader
-from qalens.reading import Source
+from qalens.readings.reading import Source
 from qalens.testing import planted_reading, toy_model, toy_tokenizer
 from qalens.widgets import CompareExplorer
 

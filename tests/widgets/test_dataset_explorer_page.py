@@ -2,10 +2,13 @@
 
 import csv
 import io
+from dataclasses import replace
 
 import pytest
 from test_no_answer_explorer import reading_of
 
+from qalens.evaluation.report import report_of
+from qalens.evaluation.rows import row_of
 from qalens.widgets import DatasetExplorer
 
 HOSTILE = "<img src=x onerror='window.ran=1'> </script><script>window.ran=1</script> Ada kept it."
@@ -79,6 +82,48 @@ def test_python_turns_to_the_page_of_the_selected_row(visit):
     assert visit.page.locator("[aria-selected=true][data-row]").get_attribute("data-row") == "25"
 
 
+def test_heads_sort_and_slices_list_what_python_lists(visit, explorer):
+    page = visit.page
+    page.locator(".ql-ds-names").get_by_role("button", name="margin").click()
+    explorer.sort = "margin"
+    assert rows(page) == list(explorer.listed[:20])
+    page.locator(".ql-ds-names").get_by_role("button", name="margin").click()
+    explorer.descending = True
+    assert rows(page) == list(explorer.listed[:20])
+    page.get_by_label("Only questions by").select_option("what was said")
+    page.get_by_label("Only these").select_option("no answer")
+    explorer.slice_by, explorer.slice = "what was said", "no answer"
+    assert 0 < len(explorer.listed) < 30
+    assert rows(page) == list(explorer.listed[:20])
+    assert visit.is_quiet()
+
+
+def test_what_opens_stands_beside_the_list_and_in_sight(visit):
+    page = visit.page
+    page.set_viewport_size({"width": 1280, "height": 576})
+    page.get_by_label("Go to the question with this number").fill("29")
+    page.keyboard.press("Enter")
+    page.locator("[aria-selected=true][data-row='28']").wait_for()
+    page.wait_for_function(
+        "document.querySelector('.ql-ds-open').getBoundingClientRect().top < innerHeight - 100"
+    )
+    boxes = [page.locator(one).bounding_box() for one in (".ql-ds-list", ".ql-ds-open")]
+    assert boxes[1]["x"] >= boxes[0]["x"] + boxes[0]["width"]
+    page.set_viewport_size({"width": 600, "height": 576})
+    page.locator("[role=option][data-row]").first.click()
+    page.wait_for_function(
+        "document.querySelector('.ql-ds-open').getBoundingClientRect().top < innerHeight - 60"
+    )
+
+
+def test_without_gold_answers_there_is_no_dead_column(open_page):
+    page = open_page(DatasetExplorer([reading_of("Ada"), reading_of(None)])).page
+    heads = page.locator(".ql-ds-names > span").all_inner_texts()
+    assert [head.strip(" ↑") for head in heads] == ["", "question", "answer", "P", "margin"]
+    assert "1 answered, 1 with no answer" in page.locator(".ql-head").first.inner_text()
+    assert page.locator(".ql-ds-filters").count() == 0
+
+
 def test_the_table_that_is_saved_holds_what_is_listed(open_page):
     readings = [reading_of("=1+1", text="=1+1, Ada kept it."), reading_of("Ada", "Ada")]
     visit = open_page(DatasetExplorer(readings))
@@ -88,6 +133,49 @@ def test_the_table_that_is_saved_holds_what_is_listed(open_page):
     assert [row["outcome"] for row in table] == ["not scored", "right span"]
     # A spreadsheet must not run it.
     assert table[0]["answer"].startswith("'=1")
+
+
+FORMULAS = [
+    "=1",
+    "+1",
+    "-1",
+    "@a",
+    "\n=1",
+    " =1",
+    "\ufeff=1",
+    "＝1",
+    "\u200b+1",
+    "\u00a0-1",
+    "﹦1",
+    "\t=1",
+    "\r1",
+    "−1",
+]
+
+
+def test_no_cell_of_the_table_is_a_formula(open_page):
+    row = row_of(reading_of("Ada", "Ada"))
+    rows = [replace(row, id=str(k), question="Who?", error=f"{one} runs") for k, one in enumerate(FORMULAS)]
+    rows.append(replace(row, id="text", error="Ada - said = so"))
+    explorer = DatasetExplorer(report_of(rows))
+    # As a notebook of another version may hold it: not drawn together, not cut.
+    explorer.view = {
+        **explorer.view,
+        "rows": [
+            {**shown, "error": one.error} for shown, one in zip(explorer.view["rows"], rows, strict=True)
+        ],
+    }
+    visit = open_page(explorer)
+    with visit.page.expect_download() as download:
+        visit.page.get_by_role("button", name="save as table").click()
+    content = download.value.path().read_bytes().decode("utf-8-sig")
+    table = list(csv.DictReader(io.StringIO(content, newline="")))
+    assert [line["error"] for line in table] == [*(f"'{one} runs" for one in FORMULAS), "Ada - said = so"]
+
+
+def test_a_long_cause_is_cut_as_every_text_of_the_list_is():
+    long = replace(row_of(reading_of("Ada", "Ada")), cause="c" * 5_000)
+    assert len(DatasetExplorer(report_of([long])).view["rows"][0]["cause"]) <= 300
 
 
 def test_hostile_texts_are_shown_as_texts(open_page):

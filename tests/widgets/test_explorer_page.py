@@ -10,10 +10,11 @@ import ipywidgets
 import pytest
 
 from qalens import InputError, widgets
+from qalens.display.html.element import join
 from qalens.testing import planted_reading
-from qalens.widgets import SpanExplorer
-from qalens.widgets import explorer as explorer_module
-from qalens.widgets.explorer import Explorer, module_text
+from qalens.widgets import SpanExplorer, bundle
+from qalens.widgets.bundle import script_text
+from qalens.widgets.explorer import Explorer
 from qalens.widgets.page import explorer_page, frame_html, traits_json
 
 HOSTILE = {
@@ -42,7 +43,7 @@ def test_a_hostile_text_stays_text(open_page, text):
     page.locator(".ql-tok").first.hover()
     page.locator(".ql-text").focus()
     page.keyboard.press("Enter")
-    page.locator(".ql-row[role=option]").first.click()
+    page.locator(".ql-spans [role=option]").first.click()
     assert page.locator(".ql-text").evaluate("e => e.textContent") == text
     assert page.evaluate("document.querySelectorAll('img, svg, link, a, iframe, template').length") == 0
     assert page.evaluate("document.scripts.length") == 2
@@ -102,7 +103,7 @@ def test_the_frame_for_saved_notebooks_runs_apart(page):
     page.set_content(data["text/html"])
     inside = page.frame_locator("iframe")
     inside.locator(".ql-tok").first.click()
-    assert inside.locator(".ql-row[aria-selected=true]").count() == 1
+    assert inside.locator(".ql-spans [aria-selected=true]").count() == 1
     assert page.locator("iframe").get_attribute("sandbox") == "allow-scripts"
     assert page.evaluate("document.querySelector('iframe').contentDocument") is None
 
@@ -145,13 +146,13 @@ def test_the_theme_follows_its_host_while_it_is_open(open_page, host, browser, d
 
 @pytest.mark.parametrize("dark", [False, True])
 def test_a_canvas_is_painted_anew_in_the_other_theme(open_page, dark):
-    page = open_page(SpanExplorer(hostile("Ada kept it")), dark=dark).page
-    pixels = "() => document.querySelector('canvas').toDataURL()"
+    visit = open_page(SpanExplorer(hostile("Ada kept it")), dark=dark)
+    page = visit.page
+    pixels = "document.querySelector('canvas').toDataURL()"
     page.wait_for_timeout(100)
-    before = page.evaluate(pixels)
+    page.evaluate(f"window.before = {pixels}")
     page.emulate_media(color_scheme="light" if dark else "dark")
-    page.wait_for_timeout(200)
-    assert page.evaluate(pixels) != before
+    visit.until(f"{pixels} !== window.before")
 
 
 # --- keys and names ---------------------------------------------------------------------------------------------------
@@ -250,22 +251,33 @@ def test_what_was_closed_can_be_shown_again():
 # --- the parts in Python ----------------------------------------------------------------------------------------------
 
 
+SCRIPTS = sorted(file.stem for file in (Path(bundle.__file__).parent / "js").rglob("*.js"))
+EXPLORERS = [name for name in SCRIPTS if name.endswith("_explorer")]
+
+
 def test_scripts_lose_their_comments_and_nothing_else():
-    lean = module_text("prose.js")
+    lean = script_text("span_explorer")
     assert not re.search(r"^\s*(//|/\*|\*)", lean, re.MULTILINE)
     assert "class Prose {" in lean
     assert "\n\n" not in lean
 
 
-def test_every_script_imports_and_fetches_nothing():
-    scripts = sorted(file.name for file in Path(explorer_module.__file__).parent.glob("*.js"))
-    assert {"elements.js", "explorer.js", "span_explorer.js"} <= set(scripts)
-    for script in scripts:
-        code = module_text(script)
+@pytest.mark.parametrize("name", EXPLORERS)
+def test_the_modules_of_an_explorer_can_stand_in_one_scope(name):
+    texts = [bundle._text(f"{one}.js") for one in {*bundle.modules(name), *bundle.modules("explorer")}]
+    declared = re.compile(r"^(?:export )?(?:async )?(?:function\*?|class|const|let) ([\w$]+)", re.MULTILINE)
+    names = [one for text in texts for one in declared.findall(text)]
+    assert len(names) > 20
+    assert len(names) == len(set(names)), {one for one in names if names.count(one) > 1}
+
+
+def test_every_script_imports_only_modules_beside_it_and_fetches_nothing():
+    for name in SCRIPTS:
+        code = bundle._IMPORT.sub("", bundle._bare(bundle._text(f"{name}.js")))
         assert not re.search(
             r"\bimport\b|\bfetch\(|XMLHttpRequest|WebSocket|innerHTML|outerHTML|insertAdjacent", code
-        )
-        assert not re.search(r"document\.write|\beval\(|new Function|https?:", code)
+        ), name
+        assert not re.search(r"document\.write|\beval\(|new Function|https?:", code), name
 
 
 def test_bytes_travel_as_base64():
@@ -282,7 +294,7 @@ def test_what_is_no_json_is_no_page():
 
 def test_a_title_is_text():
     assert "<title>&lt;b&gt; · qalens</title>" in explorer_page("<b>", "", "", {})
-    assert 'title="&quot;&gt;"' in frame_html("", '">', 100)
+    assert 'title="&quot;&gt;"' in frame_html("", '">', 100, join())
 
 
 def test_an_explorer_without_a_figure_says_so():

@@ -10,15 +10,24 @@ import pytest
 from waiting import until
 
 from qalens import Contrast, FailedReading, InputError, Reader
+from qalens.display.content.layers import layers_table
+from qalens.display.html.page import nodes
+from qalens.display.numbers import logit, probability
 from qalens.testing import planted_reading, toy_model, toy_tokenizer
 from qalens.widgets import LayerExplorer
-from qalens.widgets.layer_view import heads_entry, heads_target, kept_windows, trace_arrays, trace_view
+from qalens.widgets.explorers.layer_view import (
+    heads_entry,
+    heads_target,
+    kept_windows,
+    trace_arrays,
+    trace_view,
+)
 
 QUESTION = "Who kept the lamp?"
 STORY = "Ada kept the lamp of the room by day, and Tom kept it by night. "
 READER = Reader(toy_model(), toy_tokenizer())
 READING = READER.read(QUESTION, STORY)
-TRACE = READER.lens(READING)
+TRACE = READER.logit_lens(READING)
 HEADS = READER.ablate_heads(READING)
 
 
@@ -28,9 +37,9 @@ class Counting:
     def __init__(self):
         self.asked = []
 
-    def lens(self, reading):
+    def logit_lens(self, reading):
         self.asked.append("lens")
-        return READER.lens(reading)
+        return READER.logit_lens(reading)
 
     def ablate_heads(self, reading, target, *, by, watch):
         self.asked.append((target, by))
@@ -48,7 +57,7 @@ class Endless:
 
 def long_trace(max_length=24):
     reader = READER.with_options(max_length=max_length)
-    return reader.lens(reader.read(QUESTION, STORY * 3))
+    return reader.logit_lens(reader.read(QUESTION, STORY * 3))
 
 
 # --- view data --------------------------------------------------------------------------------------------------------
@@ -57,18 +66,26 @@ def long_trace(max_length=24):
 def test_every_layer_has_the_numbers_of_the_trace():
     view = trace_view(TRACE, (0,))
     for k, row in enumerate(view["layers"]):
-        assert row["margin"] == TRACE.margin[k]
-        assert row["none"] == TRACE.no_answer_probability[k]
-        assert row["answer"] == TRACE.answer_probability[k]
         best = TRACE.decisions[k].best.span
         assert (row["span"], row["answered"]) == (
             [best.start, best.end],
             TRACE.decisions[k].answer is not None,
         )
-    assert view["settles"] == {
-        "answer": TRACE.answer_settles,
-        "answerability": TRACE.answerability_settles,
-    }
+    table = layers_table(TRACE)
+    assert view["table"] == nodes(table)
+    rows = [row for row in table.rows if row.kind != "line"]
+    for k, row in enumerate(rows):
+        assert [cell.text for cell in row.cells[2:]] == [
+            probability(TRACE.answer_probability[k]),
+            probability(TRACE.no_answer_probability[k]),
+            logit(TRACE.margin[k]),
+        ]
+    for layer, what in (
+        (TRACE.answer_settles, "the best span"),
+        (TRACE.answerability_settles, "whether there is an answer"),
+    ):
+        above = table.rows[table.rows.index(rows[layer]) - 1]
+        assert what in above.cells[0].text
     assert json.loads(json.dumps(view, allow_nan=False)) == view
 
 
@@ -112,7 +129,7 @@ def test_starts_and_ends_are_those_of_the_head_window_by_window():
 def test_of_a_very_long_text_the_windows_with_the_best_spans_are_kept(monkeypatch):
     trace = long_trace()
     T = trace.reading.windows.role.shape[1]
-    monkeypatch.setattr("qalens.widgets.layer_view._MOST_CELLS", 3 * len(trace) * T)
+    monkeypatch.setattr("qalens.widgets.explorers.layer_view._MOST_CELLS", 3 * len(trace) * T)
     kept = kept_windows(trace)
     best = [trace.reading.spans.score[trace.reading.spans.window == w].max(initial=-math.inf) for w in range(len(trace.reading.windows))]  # fmt: skip
     assert len(kept) == 3
@@ -183,6 +200,7 @@ def test_showing_another_map_changes_what_is_chosen():
 
 
 def test_cancelling_and_closing_leave_no_thread():
+    others = set(threading.enumerate())
     explorer = LayerExplorer(READING, TRACE, HEADS, reader=Endless())
     explorer.target = "margin"
     until(lambda: "heads done" in explorer.status.get("done", ""))
@@ -190,7 +208,7 @@ def test_cancelling_and_closing_leave_no_thread():
     assert (explorer.status["state"], explorer.heads) == ("cancelled", HEADS)
     explorer.by = "mean"
     explorer.close()
-    until(lambda: not [t for t in threading.enumerate() if t.name == "qalens-work"])
+    until(lambda: not [t for t in set(threading.enumerate()) - others if t.name == "qalens-work"])
 
 
 OTHER = READER.read("Who kept it?", STORY)
@@ -198,10 +216,10 @@ WRONG = {
     "no reading": (("Who?",), {}, "needs a Reading"),
     "a failed one": ((FailedReading("Who?", InputError("No text.")),), {}, "could not be read: No text"),
     "nothing to show": ((READING,), {}, "needs something to show"),
-    "no trace": ((READING, "trace"), {}, "has to be one, as reader.lens"),
+    "no trace": ((READING, "trace"), {}, "has to be one, as reader.logit_lens"),
     "the trace of another": ((OTHER, TRACE), {}, "trace is of another reading"),
     "no heads": ((READING, TRACE, 3), {}, "holds 3"),
-    "the heads of another": ((OTHER, READER.lens(OTHER), HEADS), {}, "heads is of another reading"),
+    "the heads of another": ((OTHER, READER.logit_lens(OTHER), HEADS), {}, "heads is of another reading"),
     "an unknown option": ((READING, TRACE), {"colour": 1}, "no option 'colour'"),
     "a layer": ((READING, TRACE), {"layer": 3}, "no layer 3; there are 0"),
     "a window": ((READING, TRACE), {"window": 1}, "window has to be one of 0"),
@@ -221,13 +239,15 @@ def test_a_reading_that_no_reader_made_can_only_be_refused_by_the_reader():
         LayerExplorer(planted_reading("Who?", "Ada kept it.", answer="Ada"), reader=READER)
 
 
-# --- still twins ------------------------------------------------------------------------------------------------------
+# --- static exports ------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("heads", [(), HEADS], ids=["layers", "layers and heads"])
 def test_the_still_twins_tell_the_same(heads):
     explorer = LayerExplorer(READING, TRACE, heads)
-    assert explorer.to_svg() == explorer.to_svg()
+    # Compared before it is asserted: pytest would print both pictures whole.
+    same = explorer.to_svg() == explorer.to_svg()
+    assert same
     assert explorer.to_png(dpi=50).startswith(b"\x89PNG")
     assert len(explorer.figure().axes) == (3 if heads else 1)
     assert f"settles at layer {TRACE.answer_settles}" in explorer.summary()
@@ -235,6 +255,6 @@ def test_the_still_twins_tell_the_same(heads):
 
 def test_a_long_text_is_sent_small():
     reading = READER.read(QUESTION, STORY * 1500)
-    page = LayerExplorer(reading, READER.lens(reading)).to_html()
+    page = LayerExplorer(reading, READER.logit_lens(reading)).to_html()
     assert len(reading.context) > 90_000
     assert len(page) < 5_000_000

@@ -12,6 +12,8 @@ from qalens.widgets import (
     SpanExplorer,
 )
 
+pytestmark = pytest.mark.slow
+
 TIMES = 100
 STORY = "Ada kept the lamp of the room by day, and Tom kept it by night."
 CELL = """
@@ -46,7 +48,7 @@ def explorers():
         "spans": SpanExplorer(reading),
         "no answer": NoAnswerExplorer(reading),
         "why": AttributionExplorer(reading, reader.attribute(reading, "no_answer", "input_x_gradient")),
-        "layers": LayerExplorer(reading, reader.lens(reading)),
+        "layers": LayerExplorer(reading, reader.logit_lens(reading)),
         "compared": CompareExplorer(reading, other.read("Who kept the lamp?", STORY)),
         "long": SpanExplorer(planted_reading("Who?", f"{STORY} " * 100, answer="Ada")),
     }

@@ -1,4 +1,4 @@
-"""The CompareExplorer and the front door live, in JupyterLab and in Notebook 7: what is typed is read in the kernel."""
+"""The CompareExplorer and `explore` live, in JupyterLab and in Notebook 7: what is typed is read in the kernel."""
 
 COMPARE = """
 from qalens import Reader
@@ -47,22 +47,25 @@ def test_what_is_typed_is_compared(open_notebook):
     page.wait_for_function("document.querySelector('.ql-flow .ql-mark-new') === null")
 
 
-def test_the_front_door_reads_along_and_opens_its_tabs(open_notebook):
+def test_explore_reads_along_and_opens_its_tabs(open_notebook):
     notebook = open_notebook(EXPLORE, DOOR)
     page, cells = notebook.page, notebook.cells
-    page.locator(".ql-desk").wait_for()
+    page.locator(".ql-fields").wait_for()
     page.locator(".ql-text .ql-tok", has_text="lamp").wait_for()
     page.locator(".ql-field-context").click()
     page.keyboard.press("ControlOrMeta+a")
     page.keyboard.type("b a room kept by Ada")
     page.locator(".ql-text .ql-tok", has_text="room").wait_for()
-    page.locator(".ql-desk [role=tab][aria-selected=true]").focus()
+    page.locator(".ql-fields [role=tab][aria-selected=true]").focus()
     for key in ["ArrowRight", "b", "a", "ArrowRight", "Enter"]:
         page.keyboard.press(key)
+    # It explains at once; how is folded away.
+    page.locator(".ql-because").wait_for()
+    page.locator(".ql-howfold > summary").click()
     page.get_by_role("radiogroup", name="Method").wait_for()
     assert notebook.cells == cells
     assert notebook.said(1, "'b a room kept by Ada' why AttributionExplorer")
     page.get_by_role("tab", name="Before and after").click()
     page.locator(".ql-pairs").wait_for()
     assert page.locator(".ql-flow .ql-mark-gone").count() > 0
-    assert notebook.said(1, "'b a room kept by Ada' compare CompareExplorer")
+    assert notebook.said(1, "'b a room kept by Ada' compare BeforeAndAfter")

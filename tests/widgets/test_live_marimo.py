@@ -10,6 +10,8 @@ import urllib.request
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 NOTEBOOK = """
 import marimo
 
@@ -71,14 +73,14 @@ def marimo(tmp_path):
             yield address
         finally:
             server.terminate()
-            server.wait(20)
+            server.wait(120)
 
 
 def test_a_click_in_marimo_is_seen_by_python(marimo, page):
     asked = []
     inside = (marimo, marimo.replace("http", "ws"), "data:", "blob:")
     page.on("request", lambda request: None if request.url.startswith(inside) else asked.append(request.url))
-    page.set_default_timeout(60_000)
+    page.set_default_timeout(300_000)
     page.goto(marimo)
     page.locator(".ql-x .ql-tok", has_text="lamp").wait_for()
     page.get_by_text("selected: None, None.").wait_for()

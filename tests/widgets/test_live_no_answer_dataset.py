@@ -2,7 +2,7 @@
 
 MAKE = """
 from dataclasses import replace
-from qalens.reading import Source
+from qalens.readings.reading import Source
 from qalens.testing import planted_reading
 from qalens.widgets import CompareExplorer, DatasetExplorer, NoAnswerExplorer
 EVIL = "<img src=x onerror='window.ran=1'></script><script>window.ran = 1; alert(1)</script> {{7*7}} \\u202e${alert(1)}"

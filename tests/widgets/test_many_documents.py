@@ -3,9 +3,11 @@
 import pytest
 
 from qalens import widgets
-from qalens.documents import join_readings
-from qalens.provenance import Document
+from qalens.display.content.documents import places
+from qalens.display.numbers import probability
 from qalens.reader import Reader
+from qalens.readings.documents import join_readings
+from qalens.readings.provenance import Document
 from qalens.testing import planted_reading, toy_model, toy_tokenizer
 
 TEXTS = {
@@ -34,12 +36,17 @@ def test_spans_have_their_share_of_all_documents(whole):
     view = explorer.view
     assert view["answer"]["p"] == pytest.approx(whole.answer.probability)
     assert view["none"] == pytest.approx(whole.no_answer_probability)
-    assert [one["name"] for one in view["documents"]] == ["log", "<b>letter</b>", "document 3"]
-    assert [one["p"] for one in view["documents"]] == pytest.approx(whole.document_probabilities)
-    assert sum(one["p"] for one in view["documents"]) + view["none"] == pytest.approx(1)
-    best = view["documents"][1]
-    assert best["text"] == view["context"][slice(*best["best"])] == "Ada"
-    explorer.selected = tuple(best["best"])
+    names, spans = zip(*view["documents"]["places"], strict=True)
+    assert names == ("log", "<b>letter</b>", "document 3")
+    assert [view["context"][slice(*span)] for span in spans] == list(TEXTS.values())
+    table, best = places(whole.joined())
+    p = sorted(whole.document_probabilities, reverse=True)
+    assert [row.cells[1].text for row in table.rows] == [probability(one) for one in p]
+    assert [row.cells[1].bar[0].width for row in table.rows] == pytest.approx([100 * one for one in p])
+    assert sum(p) + view["none"] == pytest.approx(1)
+    assert view["documents"]["picks"] == [[one.span.start, one.span.end] for one in best]
+    assert best[0].text == view["context"][slice(*view["documents"]["picks"][0])] == "Ada"
+    explorer.selected = tuple(view["documents"]["picks"][0])
     assert explorer.selected_text == "Ada"
     assert (explorer.selected_answer.id, explorer.selected_answer.span) == (
         "<b>letter</b>",
@@ -63,7 +70,7 @@ def test_a_document_that_is_chosen_is_gone_to(whole, open_page):
     assert end <= len(TEXTS["log"])
     assert log.get_attribute("aria-selected") == "true"
     assert "in log" in page.locator(".ql-readout").inner_text()
-    sources = page.locator(".ql-list.ql-many .ql-source").all_inner_texts()
+    sources = page.locator(".ql-spans [role=option] td:last-child").all_inner_texts()
     assert sources[0] == "<b>letter</b>"
     assert set(sources) <= {"log", "<b>letter</b>", "document 3"}
     log.press("Home")
@@ -121,7 +128,7 @@ def test_the_other_explorers_and_explore_take_it(whole):
     reader = Reader(toy_model(), toy_tokenizer(), max_length=64)
     read = reader.read_documents("Who kept the lamp?", list(TEXTS.values()))
     joined = read.joined()
-    trace = reader.lens(joined)
+    trace = reader.logit_lens(joined)
     assert widgets.LayerExplorer(read, trace).reading.places == joined.places
     attribution = reader.attribute(joined, "no_answer", "input_x_gradient")
     assert widgets.AttributionExplorer(read, attribution).reading.context == joined.context

@@ -2,16 +2,19 @@
 
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from qalens import CharSpan, Example, FailedReading, InputError
-from qalens.by_window import window_distributions
-from qalens.evaluation.squad import squad_scores
+from qalens.evaluation.promises.risk import RiskControl
+from qalens.evaluation.scores.squad import squad_scores
+from qalens.readings.reading import Source
+from qalens.spans.per_window import window_distributions
 from qalens.testing import planted_reading
 from qalens.widgets import NoAnswerExplorer
-from qalens.widgets.no_answer_explorer import no_answer_view
+from qalens.widgets.explorers.no_answer_explorer import no_answer_view
 
 TEXT = "Ada kept the lamp of the room by day, and Tom kept it by night."
 
@@ -82,6 +85,41 @@ def test_the_threshold_starts_where_the_reading_was_decided():
     assert NoAnswerExplorer(reading_of().with_threshold(-1.5)).threshold == -1.5
     assert NoAnswerExplorer(reading_of().with_threshold(-1.5), threshold=2).threshold == 2.0
     assert NoAnswerExplorer(reading_of().with_threshold(math.inf)).threshold == 0.0
+
+
+CONTROL = RiskControl(-1.5, 0.1, 0.9, answered=50, wrong=1, questions=80, by="question")
+NOTHING = replace(CONTROL, threshold=None, reason="50 answered questions are too few to tell.")
+
+
+def test_it_starts_at_the_promised_threshold_and_says_what_is_promised(several):
+    explorer = NoAnswerExplorer(several, control=CONTROL)
+    assert explorer.threshold == -1.5
+    assert explorer.view["promise"]["threshold"] == -1.5
+    assert "at most 10% of what is answered is wrong, with 90% certainty" in explorer.view["promise"]["said"]
+    assert NoAnswerExplorer(several, threshold=2.0, control=CONTROL).threshold == 2.0
+    assert NoAnswerExplorer(several).view["promise"] is None
+    for shown in (several, several[0]):
+        said = " ".join(
+            NoAnswerExplorer(shown, control=CONTROL).figure().axes[0].get_title(loc="left").split()
+        )
+        assert "with 90% certainty" in said
+
+
+def test_where_nothing_can_be_promised_it_says_why(several):
+    explorer = NoAnswerExplorer(several[0], control=NOTHING)
+    assert explorer.threshold == several[0].decision.threshold
+    assert explorer.view["promise"]["threshold"] is None
+    assert "too few to tell" in explorer.view["promise"]["said"]
+    assert "too few to tell" in explorer.figure().axes[0].get_title(loc="left")
+
+
+def test_a_promise_is_one_and_of_the_same_model(several):
+    with pytest.raises(InputError, match="control has to be a RiskControl"):
+        NoAnswerExplorer(several, control=0.1)
+    other = replace(CONTROL, source=Source("another", "f"))
+    known = replace(several[0], source=Source("a model", "0"))
+    with pytest.raises(InputError, match="threshold was found with another"):
+        NoAnswerExplorer(known, control=other)
 
 
 def test_a_failed_reading_keeps_its_place(several):

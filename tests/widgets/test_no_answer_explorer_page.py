@@ -3,6 +3,7 @@
 import pytest
 from test_no_answer_explorer import TEXT, reading_of
 
+from qalens.evaluation.promises.risk import RiskControl
 from qalens.testing import planted_reading
 from qalens.widgets import NoAnswerExplorer
 
@@ -40,6 +41,15 @@ def test_keys_on_the_slider_turn_the_decision(one):
     one.page.keyboard.press("End")
     assert one.page.locator(".ql-verdict strong").inner_text() == "Ada"
     assert one.is_quiet()
+
+
+def test_the_promise_is_said_and_a_button_goes_back_to_it(open_page):
+    control = RiskControl(-1.5, 0.1, 0.9, answered=50, wrong=1, questions=80, by="question")
+    visit = open_page(NoAnswerExplorer(reading_of("Ada", strength=3.0), threshold=2.0, control=control))
+    assert "At the threshold −1.50 at most 10%" in visit.page.locator(".ql-na-promise").inner_text()
+    visit.page.get_by_role("button", name="promised: −1.50").click()
+    assert trait(visit, "threshold") == -1.5
+    assert visit.is_quiet()
 
 
 def test_a_drag_sets_the_threshold_and_stays_in_the_browser(one):

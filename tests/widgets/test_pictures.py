@@ -40,7 +40,7 @@ def explorer():
         "no-answer": lambda: widgets.NoAnswerExplorer(several(), threshold=-2.0, selected=5),
         "attribution": lambda: widgets.AttributionExplorer(reading, [reader.attribute(reading)]),
         "layer": lambda: widgets.LayerExplorer(
-            reading, reader.lens(reading), reader.ablate_heads(reading, "answer", by="mean")
+            reading, reader.logit_lens(reading), reader.ablate_heads(reading, "answer", by="mean")
         ),
         "compare": lambda: widgets.CompareExplorer(
             reading, reader.read(QUESTION, TEXT.replace("Ellen Reed", "nobody"))

@@ -9,9 +9,15 @@ import numpy as np
 import pytest
 
 from qalens import FailedReading, InputError
+from qalens.display.content.reading import classic, classic_parts, uncertainty
+from qalens.display.content.span_groups import groups, spans_table
+from qalens.display.html.page import nodes
+from qalens.display.numbers import logit, probability
+from qalens.display.parts import words
+from qalens.spans.per_window import leakage
 from qalens.testing import planted_reading
 from qalens.widgets import SpanExplorer
-from qalens.widgets.span_explorer import classic, span_arrays, span_view
+from qalens.widgets.explorers.span_explorer import span_arrays, span_view
 
 STORY = "Ada kept the lamp of the room by day, and who kept it in when Tom was there to answer for it? "
 
@@ -86,43 +92,50 @@ def test_a_rejected_span_is_never_the_answer():
     assert view["answer"] is None
     assert view["best"]["text"]
     assert view["none"] > 0.99
-    assert not any(
-        math.isnan(row["given"]) for group in view["groups"] for row in (group["best"], *group["copies"])
-    )
+    assert "nan" not in json.dumps(view["ranking"])
 
 
-def test_rows_tell_their_parts():
+def test_rows_tell_their_parts_and_pick_their_spans():
     reading = reading_of(strength=5.0, max_length=40, stride=10)
-    rows = [row for group in span_view(reading)["groups"] for row in (group["best"], *group["copies"])]
-    assert rows[0]["text"] == "the lamp"
-    for row in rows:
-        assert row["score"] == pytest.approx(row["start"] + row["end"])
-        assert row["p"] == pytest.approx(row["given"] * (1 - reading.no_answer_probability))
-        assert reading.context[slice(*row["span"])] == row["text"]
+    view, table = span_view(reading), spans_table(reading, groups(reading.spans))
+    assert view["ranking"] == nodes(table)
+    rows = [row for row in table.rows if len(row.cells) > 1]
+    assert rows[0].cells[0].text == "the lamp"
+    for row, (start, end) in zip(rows, view["picks"], strict=True):
+        said = dict(zip(table.columns, (words(cell.text) for cell in row.cells), strict=True))
+        span = reading.spans.find(start, end)
+        assert said["span"] == span.text == reading.context[start:end]
+        assert said["P"] == probability(span.probability)
+        given = span.probability / (1 - reading.no_answer_probability)
+        assert said["P if answered"] == probability(given)
+        assert said["score"] == logit(span.score)
 
 
 def test_the_three_uncertainties_sum_to_the_whole():
-    bits = span_view(reading_of(strength=2.0))["uncertainty"]
-    assert bits["whether"] + bits["which"] + bits["where"] == pytest.approx(bits["total"])
-    assert min(bits.values()) > 0
+    reading = reading_of(strength=2.0)
+    (bars,) = uncertainty(reading)
+    assert sum(row.value for row in bars.rows) == pytest.approx(reading.spans.uncertainty().total)
+    assert min(row.value for row in bars.rows) > 0
+    assert nodes(bars)[0] in span_view(reading)["below"]
 
 
 def test_the_classic_score_is_the_product_of_two_softmaxes():
     reading = reading_of(strength=4.0)
-    found, best = classic(reading), reading.decision.best
-    length = int(reading.windows.lengths[0])
+    best, length = reading.decision.best, int(reading.windows.lengths[0])
+    p_start, p_end = classic_parts(reading, best)
     start, end = (np.exp(x[0, :length].astype(float)) for x in (reading.logits.start, reading.logits.end))
-    assert found["start"] == pytest.approx(start[best.tokens[0]] / start.sum())
-    assert found["end"] == pytest.approx(end[best.tokens[1]] / end.sum())
-    assert found["score"] == pytest.approx(found["start"] * found["end"])
-    assert found["score"] / (1 - sum(found["lost"].values())) == pytest.approx(best.probability, rel=1e-4)
+    assert p_start == pytest.approx(start[best.tokens[0]] / start.sum())
+    assert p_end == pytest.approx(end[best.tokens[1]] / end.sum())
+    lost = leakage(reading.logits, max_answer_length=reading.max_answer_length).total[0]
+    assert p_start * p_end / (1 - lost) == pytest.approx(best.probability, rel=1e-4)
+    assert nodes(*classic(reading))[0] in span_view(reading)["below"]
 
 
 def test_a_text_without_a_span_shows_as_that():
     reading = reading_of("\x01\x02", answer=None)
     view = span_view(reading)
-    assert (view["best"], view["groups"], view["uncertainty"], view["classic"]) == (None, [], None, None)
-    assert "no token" in view["sentence"]
+    assert (view["best"], view["ranking"], view["picks"]) == (None, [], [])
+    assert "no token" in json.dumps(view["below"])
     assert SpanExplorer(reading).to_html()
 
 
@@ -197,7 +210,7 @@ def sent(explorer):
 
 def test_a_paragraph_sends_little():
     explorer = SpanExplorer(reading_of(STORY * 9))  # 170 words, 860 characters
-    assert sent(explorer) < 12_000
+    assert sent(explorer) < 16_000
     assert sent(explorer) + len(explorer._esm) + len(explorer._css) < 100_000
 
 

@@ -4,7 +4,9 @@ import json
 
 import numpy as np
 import pytest
+from planted_rows import listed_reading
 
+from qalens.evaluation.promises.sets import PredictionSet
 from qalens.testing import planted_reading
 from qalens.widgets import SpanExplorer
 
@@ -29,10 +31,11 @@ def marked(page, name):
 
 def test_the_decision_comes_first(open_page):
     visit = open_page(explorer_of())
-    assert visit.page.locator(".ql-head").inner_text().split("\n") == [
+    assert visit.page.locator("header").inner_text().split("\n") == [
         "What did Ada keep?",
         "the lamp >99.9%",
-        "probability of this span",
+        "probability that the answer is here",
+        ">99.9% for exactly these words",
     ]
     assert marked(visit.page, "best") == "the lamp"
     assert visit.is_quiet()
@@ -40,11 +43,40 @@ def test_the_decision_comes_first(open_page):
 
 def test_an_abstention_shows_no_span_as_the_answer(open_page):
     page = open_page(explorer_of(answer=None)).page
-    assert "no answer" in page.locator(".ql-head").inner_text()
+    assert "no answer" in page.locator("header").inner_text()
     assert page.locator(".ql-mark-best").count() == 0
     assert marked(page, "rejected") != ""
     assert "best span, rejected" in page.locator(".ql-legend").inner_text()
     assert page.locator(".ql-taken").count() == 0
+
+
+def test_several_answers_are_numbered(open_page):
+    page = open_page(SpanExplorer(listed_reading("Ada", "lamp", "room"))).page
+    assert page.locator(".ql-text [data-n]").evaluate_all(
+        "all => all.map(e => [e.textContent, e.dataset.n])"
+    ) == [
+        ["Ada", "1"],
+        ["lamp", "2"],
+        ["room", "3"],
+    ]
+    rows = page.locator(".ql-taken").all_inner_texts()
+    assert [row.split()[:2] for row in rows] == [["1:", "Ada"], ["2:", "lamp"], ["3:", "room"]]
+    assert "3 answers" in page.locator(".ql-legend").inner_text()
+    assert page.locator(".ql-text").evaluate("e => e.textContent") == "Ada kept the lamp in the room."
+
+
+def test_the_places_of_a_set_are_numbered_and_its_promise_is_said(open_page):
+    reading = listed_reading("Ada", "lamp", "room")
+    places = (reading.spans.clusters(1)[0], None, *reading.spans.clusters(2)[1:])
+    visit = open_page(SpanExplorer(PredictionSet(places, (0.4, 0.35, 0.3), 0.9, 0.2, reading)))
+    numbered = visit.page.locator(".ql-text [data-n]")
+    assert numbered.evaluate_all("all => all.map(e => [e.textContent, e.dataset.n])") == [
+        ["Ada", "1"],
+        ["lamp", "3"],
+    ]
+    assert "no answer is place 2" in visit.page.locator(".ql-set").inner_text()
+    assert "best span of a place" in visit.page.locator(".ql-legend").inner_text()
+    assert visit.is_quiet()
 
 
 @pytest.mark.parametrize(
@@ -137,7 +169,7 @@ def test_a_click_selects_the_best_span_of_a_token(open_page):
     page.locator(".ql-tok", has_text="lamp").click()
     assert selected(page) == [9, 17]
     assert marked(page, "selected") == "the lamp"
-    assert page.locator(".ql-row[aria-selected=true] bdi").inner_text() == "the lamp"
+    assert page.locator(".ql-spans [aria-selected=true] bdi").inner_text() == "the lamp"
 
 
 def test_a_drag_selects_the_words_under_it(open_page):
@@ -152,7 +184,7 @@ def test_a_drag_selects_the_words_under_it(open_page):
 
 def test_a_row_selects_its_span(open_page):
     page = open_page(explorer_of(strength=4.0)).page
-    row = page.locator(".ql-row[role=option]").nth(1)
+    row = page.locator(".ql-spans [role=option]").nth(1)
     row.click()
     start, end = selected(page)
     assert STORY[start:end] == row.locator("bdi").inner_text()
@@ -214,11 +246,11 @@ def test_the_cursor_moves_by_lines_and_from_right_to_left(open_page):
 
 def test_rows_are_reached_by_arrows(open_page):
     page = open_page(explorer_of(strength=4.0)).page
-    page.locator(".ql-row[role=option]").first.focus()
+    page.locator(".ql-spans [role=option]").first.focus()
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")
     start, end = selected(page)
-    assert STORY[start:end] == page.locator(".ql-row[role=option]").nth(1).locator("bdi").inner_text()
+    assert STORY[start:end] == page.locator(".ql-spans [role=option]").nth(1).locator("bdi").inner_text()
 
 
 def test_what_python_selects_is_shown(open_page):
@@ -316,14 +348,37 @@ def test_what_is_pointed_at_does_not_move_away(open_page, width):
     page = open_page(
         explorer_of(STORY * 3, "kept the lamp of the room by day"), width=width, height=2500
     ).page
-    rows = page.locator(".ql-row[role=option]")
+    rows = page.locator(".ql-spans [role=option]")
     before = rows.first.bounding_box()["y"]
     for element in [*page.locator(".ql-tok").all()[:12], *rows.all()[:4]]:
         element.hover()
         assert rows.first.bounding_box()["y"] == before
 
 
+def test_a_click_in_the_strips_takes_an_improbable_word_alone_as_one_in_the_text_does(open_page):
+    page = open_page(explorer_of()).page
+    over = page.locator("canvas.ql-over")
+    box = over.bounding_box()
+    over.click(position={"x": 0.9 * box["width"], "y": 50})
+    start, end = selected(page)
+    assert STORY[start:end].strip()
+    assert " " not in STORY[start:end]
+
+
 def test_a_text_without_a_span_is_shown_with_the_reason(open_page):
     visit = open_page(explorer_of("\x01\x02", None))
     assert "no token that could be an answer" in visit.page.locator(".ql-x").inner_text()
     assert visit.is_quiet()
+
+
+def test_a_click_on_a_word_of_no_likely_span_selects_the_word_alone_and_says_so(open_page):
+    story = "Ada kept the lamp of the room by day, and Tom kept it by night."
+    reading = planted_reading("Who kept it?", story, answer="Ada", strength=14.0)
+    page = open_page(SpanExplorer(reading)).page
+    page.locator(".ql-tok", has_text="lamp").click()
+    start = story.index("lamp")
+    assert page.evaluate("qalens.model.get('selected')") == [start, start + 4]
+    assert page.locator(".ql-readout").inner_text().startswith("“lamp”")
+    assert f"characters {start}–{start + 4}" in page.locator(".ql-readout").inner_text()
+    page.locator(".ql-tok", has_text="Ada").click()
+    assert page.evaluate("qalens.model.get('selected')") == [0, 3]

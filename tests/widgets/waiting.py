@@ -3,7 +3,7 @@
 import time
 
 
-def until(true, seconds=20.0):
+def until(true, seconds=120.0):
     """Wait until a function gives something true; fail where it does not."""
     end = time.monotonic() + seconds
     while not true():

@@ -17,7 +17,7 @@ from qalens.integrations.haystack_options import (
     Scores,
     checkpoint_options,
 )
-from qalens.text import CharSpan
+from qalens.text.examples import CharSpan
 
 try:
     from haystack import Document, ExtractedAnswer, component, default_from_dict, default_to_dict, logging
@@ -35,27 +35,58 @@ logger = logging.getLogger(__name__)
 class QALensExtractiveReader:
     """Find the answers to a question in documents, each with a probability that counts all documents and no answer.
 
-    The arguments are those of `TransformersExtractiveReader`, and three more.
+    The arguments are those of `TransformersExtractiveReader`, and four more. Segment ids are passed to the model for
+    either kind of scores.
 
-    - `model`: a folder or a hub name; None takes the checkpoint that qalens brings along
-    - `device`: where it runs, None for the best that is there; `token`: for private models
-    - `top_k`: how many answers, without no answer; `score_threshold`: only answers with at least this score
-    - `max_seq_length`, `stride`: tokens of a window, and how many two windows share; None takes the smaller of 384 and what
-      the model can take, and the smaller of 128 and a third of that (with the old scores 128)
-    - `max_batch_size`: full windows at a time; None suits the device
-    - `answers_per_seq`: candidates of each window; None is 20 with the old scores, and all with probabilities
-    - `no_answer`: whether no answer is among the answers, with `data` None
-    - `calibration_factor`: of the old scores alone
-    - `overlap_threshold`: an answer that shares more than this part of its characters with a better one is left out
-    - `model_kwargs`: `dtype` (or `torch_dtype`), `revision`, `use_safetensors`
-    - `scores`: "probability" is P(span) in one distribution over the spans of all documents and no answer, where no answer
-      has the model's own null score; "haystack" gives the old scores, sigmoid(0.1 · (start + end)) and for no answer the
-      product of 1 − score
-    - `max_answer_length`: longest answer in tokens, with probabilities alone
-    - `context_characters`: how much text around an answer its `context` has on either side
+    Parameters
+    ----------
+    model : Path, str or None, default None
+        A folder or a hub name; None takes the checkpoint that is bundled with qalens.
+    device : ComponentDevice or None, default None
+        Where the model runs; None takes the best device.
+    token : Secret or None
+        A token for private models.
+    top_k : int, default 20
+        How many answers, not counting no answer.
+    score_threshold : float or None, default None
+        Only answers with at least this score.
+    max_seq_length : int or None, default None
+        Tokens of a window; None takes the smaller of 384 and what the model allows.
+    stride : int or None, default None
+        The overlap of two windows in tokens; None takes the smaller of 128 and a third of `max_seq_length` (128 with
+        the old scores).
+    max_batch_size : int or None, default None
+        Full windows at a time; None chooses for the device.
+    answers_per_seq : int or None, default None
+        Candidates of each window; None is 20 with the old scores, and all with probabilities.
+    no_answer : bool, default True
+        Whether no answer is among the answers, with `data` None.
+    calibration_factor : float, default 0.1
+        Of the old scores alone.
+    overlap_threshold : float or None, default 0.01
+        An answer that shares more than this part of its characters with a better one is left out.
+    model_kwargs : dict of str to object or None, default None
+        `dtype` (or `torch_dtype`), `revision`, `use_safetensors`.
+    scores : Scores, default "probability"
+        "probability" is P(span) in one distribution over the spans of all documents and no answer, where no answer
+        has the model's own null score. "haystack" gives the old scores, sigmoid(0.1 · (start + end)) and for no
+        answer the product of 1 − score.
+    max_answer_length : int, default 30
+        The longest answer in tokens, with probabilities alone.
+    context_characters : int, default 150
+        How much text on either side of an answer its `context` has.
+    cut : float or None, default None
+        For questions with several answers: only places of at least this probability (between 0 and 1), as
+        `DocumentsReading.answers` takes them, each with the probability of its place as its score, at most `top_k`. With
+        probabilities alone; None takes the best `top_k` spans.
 
-    Segment ids are passed to the model whichever scores are asked for. Raises `InputError` for what cannot work.
+    Raises
+    ------
+    InputError
+        For options that cannot work.
 
+    Examples
+    --------
     >>> from haystack import Document
     >>> reader = QALensExtractiveReader()
     >>> reader.run("Who kept the lamp?", [Document(content="Ada Marlow kept the lamp.")])["answers"][0].data
@@ -81,6 +112,7 @@ class QALensExtractiveReader:
         scores: Scores = "probability",
         max_answer_length: int = 30,
         context_characters: int = 150,
+        cut: float | None = None,
     ) -> None:
         self.model = model if model is None else str(model)
         self.device = device
@@ -98,6 +130,7 @@ class QALensExtractiveReader:
         self.scores: Scores = scores
         self.max_answer_length = max_answer_length
         self.context_characters = context_characters
+        self.cut = cut
         self._readers: Any = None
         self._options()
         checkpoint_options(model_kwargs)
@@ -108,7 +141,12 @@ class QALensExtractiveReader:
         return ReaderOptions(**{name: getattr(self, name) for name in OPTIONS})
 
     def to_dict(self) -> dict[str, Any]:
-        """The component as plain data, as a pipeline's YAML holds it; a token only by the name of its variable."""
+        """The component as plain data for the YAML of a pipeline; a token only by the name of its variable.
+
+        Returns
+        -------
+        dict of str to object
+        """
         model_kwargs = copy.deepcopy(self.model_kwargs)
         if model_kwargs is not None:
             serialize_hf_model_kwargs(model_kwargs)
@@ -123,7 +161,17 @@ class QALensExtractiveReader:
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> QALensExtractiveReader:
-        """The component that `to_dict` wrote down; `data` stays as it is."""
+        """Make the component from what `to_dict` returned.
+
+        Parameters
+        ----------
+        data : dict of str to object
+            The dictionary, which is not changed.
+
+        Returns
+        -------
+        QALensExtractiveReader
+        """
         data = copy.deepcopy(data)
         model_kwargs = data.get("init_parameters", {}).get("model_kwargs")
         if model_kwargs is not None:
@@ -136,7 +184,7 @@ class QALensExtractiveReader:
             return
         # Loading torch takes seconds, and a component that is only written down never needs it.
         from qalens.integrations.haystack_readings import Readers
-        from qalens.model import load_checkpoint
+        from qalens.models.loading import load_checkpoint
         from qalens.reader import Reader
 
         token = None if self.token is None else self.token.resolve_value()
@@ -159,12 +207,32 @@ class QALensExtractiveReader:
         answers_per_seq: int | AsMade | None = AS_MADE,
         no_answer: bool | None = None,
         overlap_threshold: float | AsMade | None = AS_MADE,
+        cut: float | AsMade | None = AS_MADE,
     ) -> dict[str, Any]:
-        """Answers from the documents, best first, and among them no answer at its score.
+        """Answer a query from documents, best answer first, with no answer at its score.
 
-        The options are those of the component, for this run. Where None means something, as "no threshold", it can be given;
-        for `top_k`, `max_seq_length`, `stride` and `no_answer` None leaves the component's own. 0 is always 0. A document
-        without text is left out with a warning. Raises `InputError` for a query that cannot be asked.
+        The options are those of the component, for this run. For options where None has a meaning, as "no threshold",
+        it can be given; for `top_k`, `max_seq_length`, `stride` and `no_answer` None keeps the component's own. 0 is
+        always 0.
+
+        Parameters
+        ----------
+        query : str
+            The question.
+        documents : list of Document
+            Haystack documents; one without text is left out with a warning.
+        top_k, score_threshold, max_seq_length, stride, max_batch_size, answers_per_seq, no_answer, overlap_threshold, cut
+            As for the component.
+
+        Returns
+        -------
+        dict of str to object
+            The answers under "answers".
+
+        Raises
+        ------
+        InputError
+            For a query that cannot be read.
         """
         asked = {
             "top_k": AS_MADE if top_k is None else top_k,
@@ -175,6 +243,7 @@ class QALensExtractiveReader:
             "answers_per_seq": answers_per_seq,
             "no_answer": AS_MADE if no_answer is None else no_answer,
             "overlap_threshold": overlap_threshold,
+            "cut": cut,
         }
         options = self._options().at_run_time(asked)
         if not isinstance(query, str):

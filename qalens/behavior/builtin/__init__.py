@@ -1,0 +1,1 @@
+"""The built-in tests, and the words and examples that they are made of."""

@@ -1,0 +1,1 @@
+"""From a record to what is shown of it: pure functions, one module a record."""

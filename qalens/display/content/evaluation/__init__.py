@@ -1,0 +1,1 @@
+"""What is shown of whole evaluations: reports, confidences, comparisons, models, promises, behaviour."""

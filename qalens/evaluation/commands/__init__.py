@@ -1,0 +1,1 @@
+"""The commands `score` and `evaluate`."""

@@ -1,0 +1,1 @@
+"""Long evaluations that can be killed and resumed."""

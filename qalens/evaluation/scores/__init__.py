@@ -1,0 +1,1 @@
+"""How good answers are, and how two evaluations differ."""

@@ -1,0 +1,1 @@
+"""What a change of the question or the text would do."""

@@ -1,0 +1,1 @@
+"""Whether the words that an attribution names matter to the model."""

@@ -1,0 +1,1 @@
+"""What happens inside the model, layer by layer and head by head."""

@@ -1,0 +1,1 @@
+"""What needs a model: loading it, running it, and batches of windows."""

@@ -1,0 +1,1 @@
+"""The records of one question together, over one text or many."""

@@ -1,0 +1,1 @@
+"""Texts, questions and documents, and how they are cut into windows of tokens."""

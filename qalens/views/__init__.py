@@ -1,1 +1,0 @@
-"""Pictures of records: HTML, matplotlib, plain text. No view knows the model."""

@@ -1,0 +1,591 @@
+// @ts-check
+// Two readings side by side, in characters: of two models, or of a text before and after an edit.
+
+import { append, fill, h, said } from "../dom.js";
+import { editor } from "../editor.js";
+import { decided, pieces } from "../headline.js";
+import { clamp, fmt, MINUS, scaleFor } from "../numbers.js";
+import { title } from "../parts.js";
+import { stripOf } from "../pictures/compare_strip.js";
+import { Prose } from "../pictures/prose.js";
+import { Ui } from "../ui.js";
+import { cut, lastAtMost, pairs, Words } from "../words.js";
+
+/** @import { CompareRow, CompareSide, CompareState, Picture, Stretch, StretchKind } from "../types" */
+
+const LISTED = 7; // spans in the list
+
+/** The numbers of the difference that is shown now; the places are characters of the flow of both texts. */
+export class Comparison {
+  /** @param {Ui} ui */
+  constructor(ui) {
+    const picture = ui.get("picture"),
+      words = pairs(ui.ints("words")),
+      inclusion = ui.floats("inclusion");
+    const n = inclusion.length / 2;
+    /** @type {Picture} */
+    const shown = picture;
+    this.stretches = shown.stretches;
+    this.labels = shown.labels;
+    this.sides = shown.sides;
+    this.became = shown.became;
+    this.none = shown.none;
+    this.distance = shown.distance;
+    this.gone = shown.gone;
+    this.new = shown.new;
+    this.spans = shown.spans;
+    /** @type {Int32Array | null} */
+    this.known = null;
+    this.n = n;
+    this.flow = new Words(picture.text);
+    this.before = inclusion.subarray(0, n);
+    this.after = inclusion.subarray(n);
+    this.begin = words.begin;
+    this.end = words.end;
+    this.starts = Int32Array.from(shown.stretches, ([, start]) => start);
+    // What a text does not have was, or is, not in the answer.
+    this.change = Float32Array.from(this.after, (p, k) => (p || 0) - (this.before[k] || 0));
+    this.most = this.change.reduce((most, x) => Math.max(most, Math.abs(x)), 0);
+    this.after_of = this._afters();
+  }
+  /** For each character of the flow its place in the text after, or -1. */
+  _afters() {
+    const places = new Int32Array(this.n).fill(-1);
+    let at = 0;
+    for (let k = 0; k < this.n; k++) if (!Number.isNaN(this.after[k])) places[k] = at++;
+    return places;
+  }
+  /** @param {number} place */
+  kindAt(place) {
+    return this.stretches[lastAtMost(this.starts, place)][0];
+  }
+  /** The stretches of one kind as [start, end). @param {StretchKind} kind @returns {Stretch[]} */
+  ranges(kind) {
+    return this.stretches.flatMap(([one, start], k) =>
+      one === kind ? [[start, this.stretches[k + 1]?.[1] ?? this.n]] : [],
+    );
+  }
+  /** @param {number} place */
+  wordAt(place) {
+    const word = lastAtMost(this.begin, place);
+    return word >= 0 && place < this.end[word] ? word : -1;
+  }
+  /** The largest change within a word, with its sign. @param {number} word */
+  changeOf(word) {
+    let best = 0;
+    for (let k = this.begin[word]; k < this.end[word]; k++)
+      if (Math.abs(this.change[k]) > Math.abs(best)) best = this.change[k];
+    return best;
+  }
+  /**
+   * The characters of the flow as a range of the text after, or null where none is in it.
+   *
+   * @param {number} from @param {number} to @returns {Stretch | null}
+   */
+  toAfter(from, to) {
+    let low = -1,
+      high = -1;
+    for (let k = from; k < to; k++) {
+      if (this.after_of[k] < 0) continue;
+      if (low < 0) low = this.after_of[k];
+      high = this.after_of[k] + 1;
+    }
+    return low < 0 ? null : [low, high];
+  }
+  /** A range of the text after as ranges of the flow. @param {Stretch} range */
+  toFlow([from, to]) {
+    /** @type {Stretch[]} */
+    const found = [];
+    for (let k = this.placeOf(from); k < this.n && this.after_of[k] < to; k++) {
+      if (this.after_of[k] < 0) continue;
+      const last = found[found.length - 1];
+      if (last !== undefined && last[1] === k) last[1] = k + 1;
+      else found.push([k, k + 1]);
+    }
+    return found;
+  }
+  /** @param {number} character */
+  placeOf(character) {
+    // The places rise where they are not -1.
+    this.known ??= Int32Array.from([...this.after_of.keys()].filter(k => this.after_of[k] >= 0));
+    return this.known[clamp(character, 0, this.known.length - 1)];
+  }
+  /** The most probable listed span that holds a word of the text after, or null. @param {number} word */
+  bestWith(word) {
+    const from = this.begin[word];
+    return (
+      this.spans.find(({ after, ranges }) => after !== null && ranges.some(([a, b]) => a <= from && from < b)) ?? null
+    );
+  }
+  /** Whether a span holds characters of one kind. @param {CompareRow} row @param {StretchKind} kind */
+  holds({ ranges }, kind) {
+    return ranges.some(([a, b]) => {
+      for (let k = lastAtMost(this.starts, a); k < this.stretches.length && this.starts[k] < b; k++) {
+        if (this.stretches[k][0] === kind) return true;
+      }
+      return false;
+    });
+  }
+  /** @param {Stretch} selected */
+  rowOf(selected) {
+    return this.spans.find(({ after }) => after !== null && after.join() === selected.join()) ?? null;
+  }
+}
+
+/** @param {Ui} ui */
+export function explore(ui) {
+  /** @type {boolean} */
+  const live = ui.get("view").live && !ui.still;
+  /** @type {CompareState} */
+  const state = {
+    ui,
+    data: new Comparison(ui),
+    hover: null,
+    select: range => ui.set("selected", range),
+    point() {},
+    follow() {},
+  };
+  const buttons = () => [
+    ui.button("Back to the text before", () => ui.send({ do: "restore" }), { small: true }),
+    ui.button("Compare with this from now on", () => ui.send({ do: "keep" }), { small: true }),
+  ];
+  const head = h("div", {}),
+    texts = h("section", { class: "ql-flow" }),
+    spans = h("section", {}),
+    note = h("p", { class: "ql-note" });
+  const strip = stripOf(state),
+    line = lineOf(state);
+  // Without fields the text can still change, set from Python, and be what is compared with.
+  /** @param {boolean} yes */
+  const old = yes => ui.root.classList.toggle("ql-old", yes);
+  const fields = live && editor(ui, { buttons: buttons(), old }),
+    bar = live && h("div", { class: "ql-tools" }, buttons());
+  append(ui.root, [fields, bar, head, h("section", {}, strip.heading, line.el, strip.el), texts, spans, note]);
+  const allow = () => {
+    if (!fields || !bar) return;
+    fields.hidden = !ui.get("editable");
+    bar.hidden = !fields.hidden;
+  };
+  if (live) {
+    ui.on("editable", allow);
+    allow();
+  }
+  /** @type {AbortController | null} */
+  let drawing = null;
+  ui.done(() => drawing?.abort());
+  state.point = hover => {
+    state.hover = hover;
+    state.text?.point();
+    strip.point();
+    line.show();
+  };
+  const mark = () => {
+    state.text?.mark();
+    state.list?.mark();
+    strip.point();
+    line.show();
+  };
+  const draw = () => {
+    const old = drawing,
+      focused = texts.contains(document.activeElement),
+      scrolled = state.text?.prose.el.scrollTop ?? 0;
+    drawing = new AbortController();
+    state.hover = null;
+    state.data = new Comparison(ui);
+    const parts = new Ui(ui.model, h("div", {}), drawing.signal);
+    parts.live = ui.live;
+    parts.kernel = ui.kernel;
+    fill(head, heads(state));
+    state.text = textOf(state, parts);
+    fill(texts, state.text.parts);
+    state.list = listed(state, parts);
+    fill(spans, state.list.parts);
+    fill(note, apart(state.data));
+    old?.abort();
+    strip.fit();
+    mark();
+    state.text.prose.el.scrollTop = scrolled;
+    if (focused) state.text.prose.el.focus();
+    return state.data;
+  };
+  draw();
+  ui.on("picture", () => {
+    const { sides } = draw();
+    ui.say(`${state.data.became}: ${sides.map(spoken).join(", now ")}`);
+  });
+  ui.on("selected", () => {
+    mark();
+    /** @type {Stretch | null} */
+    const selected = ui.get("selected");
+    if (Array.isArray(selected)) {
+      const word = Math.max(0, state.data.wordAt(state.data.placeOf(selected[0])));
+      state.text?.prose.reveal(word);
+      strip.include(state.data.placeOf(selected[0]));
+      ui.say(line.words());
+    }
+  });
+  ui.frame(() => strip.fit())();
+}
+
+// --- both decisions ---------------------------------------------------------------------------------------------------
+
+/** @param {CompareSide} side */
+function spoken({ head }) {
+  return `${head.said.map(([text]) => text).join("")}, ${head.number}`;
+}
+
+/** @param {CompareState} state */
+function heads({ data }) {
+  const [one, other] = data.sides;
+  const asked = one.head.asked === other.head.asked;
+  const sides = data.sides.map((side, k) =>
+    decisionOf(side, data.labels[k], {
+      asked: !asked,
+      model: one.model !== other.model && data.labels[k] !== side.model,
+    }),
+  );
+  const change = h(
+    "div",
+    { class: "ql-delta" },
+    h("span", { class: "ql-side-name" }, "P(no answer)"),
+    h("span", { class: "ql-big" }, points(data.none)),
+    h("small", {}, `${fmt.percent(one.none)} → ${fmt.percent(other.none)}`),
+  );
+  return [
+    asked &&
+      h(
+        "header",
+        { class: "ql-head ql-asked" },
+        said(one.head.asked, { class: "ql-question", role: "heading", "aria-level": 3 }),
+        h("span", { class: "ql-became" }, data.became),
+      ),
+    !asked &&
+      h(
+        "header",
+        { class: "ql-head ql-asked" },
+        h("span", { class: "ql-question", role: "heading", "aria-level": 3 }, "Two questions"),
+        h("span", { class: "ql-became" }, data.became),
+      ),
+    h(
+      "div",
+      { class: "ql-sides" },
+      sides[0],
+      h("span", { class: "ql-arrow", "aria-hidden": "true" }, "→"),
+      sides[1],
+      change,
+    ),
+  ];
+}
+
+/** A change of a probability in points of a hundred. @param {number} x */
+function points(x) {
+  const said = fmt.signed(100 * x, 1);
+  return said === "0.0" ? "±0" : `${said} points`;
+}
+
+/** @param {CompareSide} side @param {string} name @param {{ asked: boolean, model: boolean }} shown */
+function decisionOf(side, name, { asked, model }) {
+  return h(
+    "div",
+    { class: "ql-side" },
+    h("span", { class: "ql-side-name" }, said(name), model && side.model !== null && [" · ", said(side.model)]),
+    asked && h("p", { class: "ql-soft" }, said(side.head.asked)),
+    h("p", { class: "ql-said" }, decided(side.head)),
+    h("small", { class: "ql-soft" }, pieces(side.head.notes.at(-1) ?? [])),
+    h(
+      "small",
+      { class: "ql-soft", title: side.sentence },
+      side.margin === null
+        ? side.sentence
+        : `margin ${fmt.logit(side.margin)} ${side.margin > (side.threshold ?? Infinity) ? ">" : "≤"} ${side.threshold === null ? "threshold" : fmt.logit(side.threshold)}`,
+    ),
+  );
+}
+
+/** @param {Comparison} data */
+function apart(data) {
+  const [one, other] = data.labels;
+  const parts = [
+    h("b", {}, `The two distributions are ${data.distance.toFixed(2)} of 1 apart`),
+    " (Jensen–Shannon distance).",
+  ];
+  if (data.stretches.some(([kind]) => kind !== "kept")) {
+    parts.push(
+      ` Of the probability before, ${fmt.percent(data.gone)} was on spans that are gone; of that after, ${fmt.percent(data.new)} is on new ones.`,
+    );
+  }
+  return [...parts, ` All changes are `, said(other), ` − `, said(one), `.`];
+}
+
+// --- the text ---------------------------------------------------------------------------------------------------------
+
+/** @param {CompareState} state @param {Ui} ui */
+function textOf(state, ui) {
+  const { data } = state;
+  const values = Float32Array.from(data.begin, (_, word) => data.changeOf(word));
+  const most = scaleFor(data.most);
+  const prose = new Prose(ui, {
+    text: data.flow,
+    begin: data.begin,
+    end: data.end,
+    tall: 300,
+    label: "Both texts in one, word by word. Arrows move, Enter selects the best span with a word.",
+    describe: word => factsOf(state, word).join("; "),
+    hover: word => state.point(word === null ? null : { word }),
+    move: word => state.follow(data.begin[word]),
+    pick: (a, b) => {
+      const range =
+        a === b
+          ? (data.bestWith(a)?.after ?? data.toAfter(data.begin[a], data.end[a]))
+          : data.toAfter(data.begin[a], data.end[b]);
+      if (range !== null) state.select([...range]);
+    },
+    key: event => {
+      if (event.key !== "Escape" || ui.get("selected") === null) return false;
+      state.select(null);
+      return true;
+    },
+  });
+  const kinds = new Set(data.stretches.map(([kind]) => kind));
+  prose.shade(values, { most, signed: true });
+  prose.mark("gone", data.ranges("gone"));
+  prose.mark("new", data.ranges("new"));
+  const [was, is] = [0, 1].map(k => data.spans.find(({ answer }) => answer[k])?.ranges ?? []);
+  prose.mark("was", was);
+  prose.mark("best", is);
+  prose.home = data.begin.findIndex((_, word) => Math.abs(values[word]) === data.most);
+  const legend = h(
+    "div",
+    { class: "ql-legend" },
+    data.most >= 0.0005
+      ? h(
+          "span",
+          {},
+          `${MINUS}${most} `,
+          h("i", { class: "ql-ramp ql-ramp-against-for" }),
+          ` +${most} probability of being in the answer`,
+        )
+      : h("span", {}, "No character’s chances changed."),
+    is.length > 0 && was.join() === is.join() && h("span", { class: "ql-mark-best" }, "answer of both"),
+    is.length > 0 &&
+      was.join() !== is.join() &&
+      h("span", { class: "ql-mark-best" }, `answer ${data.labels[1] === "after" ? "after" : "of the second"}`),
+    was.length > 0 &&
+      was.join() !== is.join() &&
+      h("span", { class: "ql-mark-was" }, `answer ${data.labels[0] === "before" ? "before" : "of the first"}`),
+    kinds.has("gone") && h("span", { class: "ql-mark-gone" }, "gone"),
+    kinds.has("new") && h("span", { class: "ql-mark-new" }, "new"),
+  );
+  return {
+    prose,
+    parts: [title("Text", edits(data)), prose.el, legend],
+    mark() {
+      /** @type {Stretch | null} */
+      const selected = ui.get("selected");
+      prose.mark("selected", Array.isArray(selected) ? data.toFlow(selected) : []);
+    },
+    point() {
+      const { hover } = state;
+      prose.mark(
+        "pointed",
+        hover === null ? [] : hover.row ? hover.row.ranges : [[data.begin[hover.word], data.end[hover.word]]],
+      );
+    },
+  };
+}
+
+/** @param {Comparison} data */
+function edits(data) {
+  /** @type {StretchKind[]} */
+  const kinds = ["gone", "new"];
+  const [gone, fresh] = kinds.map(kind => data.ranges(kind).reduce((sum, [a, b]) => sum + b - a, 0));
+  return gone || fresh ? `${fmt.count(gone, "character")} gone, ${fmt.whole(fresh)} new` : "the same on both sides";
+}
+
+/** A word in words: a name, and what is to say of it. @param {CompareState} state @param {number} word */
+function factsOf({ data }, word) {
+  const [from, to] = [data.begin[word], data.end[word]];
+  const kind = data.kindAt(from);
+  const [one, other] = [data.before, data.after].map(values => {
+    let most = 0;
+    for (let k = from; k < to; k++) most = Math.max(most, values[k] || 0);
+    return fmt.probability(most);
+  });
+  const facts =
+    kind === "gone"
+      ? [`gone; was in the answer ${one}`]
+      : kind === "new"
+        ? [`new; in the answer ${other}`]
+        : [`in the answer ${one} → ${other}`, `change ${fmt.signed(data.changeOf(word), 3)}`];
+  return [`“${cut(data.flow.slice(from, to), 40)}”`, ...facts];
+}
+
+/** @param {CompareState} state @param {CompareRow} row */
+function rowFacts({ data }, row) {
+  const [one, other] = row.p;
+  if (one === null) return [`“${cut(row.text, 70)}”`, `only ${data.labels[1]}: P ${fmt.probability(other)}`];
+  if (other === null) return [`“${cut(row.text, 70)}”`, `only ${data.labels[0]}: P ${fmt.probability(one)}`];
+  return [
+    `“${cut(row.text, 70)}”`,
+    `P ${fmt.probability(one)} → ${fmt.probability(other)}`,
+    `change ${fmt.signed(other - one, 3)}`,
+  ];
+}
+
+/**
+ * One line of facts: of what is pointed at, else of what is selected, else how to begin.
+ *
+ * @param {CompareState} state
+ */
+function lineOf(state) {
+  const el = h("div", { class: "ql-readout" });
+  const facts = () => {
+    const { hover, data } = state;
+    /** @type {Stretch | null} */
+    const selected = state.ui.get("selected");
+    if (hover !== null) return hover.row ? rowFacts(state, hover.row) : factsOf(state, hover.word);
+    if (!Array.isArray(selected)) return null;
+    const row = data.rowOf(selected);
+    if (row !== null) return rowFacts(state, row);
+    const stretch = data
+      .toFlow(selected)
+      .map(([a, b]) => data.flow.slice(a, b))
+      .join("");
+    return [`“${cut(stretch, 70)}”`, "is none of the most probable spans"];
+  };
+  return {
+    el,
+    words: () => (facts() ?? ["nothing is selected"]).join(", "),
+    show() {
+      const [name, ...rest] = facts() ?? [];
+      if (name === undefined)
+        fill(
+          el,
+          "Point at a word to see what became of it; click to select its best span, or drag over several words.",
+        );
+      else
+        fill(
+          el,
+          h("b", {}, said(name)),
+          rest.map(part => [" · ", part]),
+        );
+    },
+  };
+}
+
+// --- both distributions -----------------------------------------------------------------------------------------------
+
+/** @param {CompareState} state @param {Ui} ui */
+function listed(state, ui) {
+  const { data } = state;
+  // The first ones always, others only where there is something to see.
+  const shown = data.spans.slice(0, LISTED).filter(({ p }, k) => k < 3 || Math.max(...p.map(Number)) >= 0.001);
+  const rows = shown.map(row => {
+    const facts = rowFacts(state, row);
+    const el = h(
+      "div",
+      { class: "ql-row", role: "option", tabindex: -1, "aria-selected": "false", "aria-label": facts.join(", ") },
+      h(
+        "span",
+        { class: row.answer.includes(true) ? "ql-taken" : null },
+        said(row.text, { class: data.holds(row, "gone") ? "ql-mark-gone" : null }),
+      ),
+      ...columnsOf(row.p, "", data.holds(row, "gone") ? "gone" : data.holds(row, "new") ? "new" : "–"),
+    );
+    const take = () => row.after !== null && state.select([...row.after]);
+    ui.listen(el, "click", take);
+    ui.listen(el, "pointerenter", () => state.point({ row }));
+    ui.listen(el, "pointerleave", () => state.point(null));
+    return { el, row, take };
+  });
+  const none = h(
+    "div",
+    { class: "ql-row ql-none-row" },
+    h("span", {}, "no answer"),
+    ...columnsOf(
+      data.sides.map(side => side.none),
+      "ql-none",
+    ),
+  );
+  const list = h(
+    "div",
+    { role: "listbox", "aria-label": "The best spans of both" },
+    rows.map(({ el }) => el),
+  );
+  ui.rove(list, () => rows.map(({ el }) => el), {
+    move: k => state.point({ row: rows[k].row }),
+    press: k => rows[k].take(),
+  });
+  const header = h(
+    "div",
+    { class: "ql-row ql-columns-of", "aria-hidden": "true" },
+    h("span", {}, "span"),
+    h("span", {}),
+    ...data.labels.map((name, k) =>
+      h("span", {}, name.length <= 9 ? said(name) : h("i", { class: k === 0 ? "ql-ring" : "ql-disc" })),
+    ),
+    h("span", {}, "change"),
+  );
+  const mark = () => {
+    /** @type {Stretch | null} */
+    const selected = ui.get("selected");
+    let stop = 0;
+    rows.forEach(({ el, row }, k) => {
+      const on = Array.isArray(selected) && row.after !== null && row.after.join() === selected.join();
+      el.setAttribute("aria-selected", String(on));
+      if (on) stop = k;
+    });
+    rows.forEach(({ el }, k) => {
+      el.tabIndex = k === stop ? 0 : -1;
+    });
+  };
+  return {
+    mark,
+    parts: [
+      title(
+        "Both distributions",
+        h(
+          "span",
+          {},
+          "the best spans of either; ",
+          h("i", { class: "ql-ring" }),
+          " ",
+          said(data.labels[0]),
+          " ",
+          h("i", { class: "ql-disc" }),
+          " ",
+          said(data.labels[1]),
+        ),
+      ),
+      h("div", { class: "ql-list ql-pairs" }, header, none, list),
+    ],
+  };
+}
+
+/**
+ * A track from 0 to 1 with a ring where a probability was and a dot where it is, and the numbers.
+ *
+ * @param {(number | null)[]} probabilities
+ */
+function columnsOf([one, other], kind = "", alone = "–") {
+  const track = h("span", { class: `ql-pair ${kind}`, "aria-hidden": "true" });
+  if (one !== null && other !== null) {
+    const way = h("b", { class: other < one ? "ql-falls" : "ql-rises" });
+    way.style.setProperty("--from", `${100 * Math.min(one, other)}%`);
+    way.style.setProperty("--wide", `${100 * Math.abs(other - one)}%`);
+    track.append(way);
+  }
+  /** @type {[number | null, string][]} */
+  const places = [
+    [one, "ql-ring"],
+    [other, "ql-disc"],
+  ];
+  for (const [p, name] of places) {
+    if (p === null) continue;
+    const point = h("i", { class: name });
+    point.style.setProperty("--at", `${100 * p}%`);
+    track.append(point);
+  }
+  const change = one === null || other === null ? alone : fmt.signed(other - one, 3);
+  return [track, h("span", {}, fmt.probability(one)), h("span", {}, fmt.probability(other)), h("span", {}, change)];
+}
