@@ -1,8 +1,9 @@
 """Fine-tune a six-layer MiniLM for extractive question answering with no-answer, on SQuAD 2.0 alone.
 
 `find` has answerable questions over short texts until the model finds answers at all, `mixed` adds unanswerable ones and
-longer texts, `whole` has both on whole paragraphs, ends at a rate of zero, and sets the zero point between answering and not.
-Every few minutes the whole state is written; the same command goes on from it.
+longer texts, `whole` has both on whole paragraphs. `longer` and `settle` do that once more with many more questions; the last
+ends at a rate of zero, and sets the zero point between answering and not. Every few minutes the whole state is written; the
+same command goes on from it, or where only weights are left, from those of the last phase that ended.
 
     python recipes/minilm_squad2/train.py --squad2 FILE [FILE ...] --reworded FILE [FILE ...] --out DIR
 """
@@ -21,7 +22,7 @@ from pathlib import Path
 
 import torch
 from data import Question, Supply, crop, held_out, read_questions, reworded, write_squad
-from model import Example, base_model, encode, log_probabilities, save, wide_units
+from model import BASE, Example, encode, log_probabilities, model_of, save, wide_units
 from transformers import PreTrainedModel
 
 log = logging.getLogger("train")
@@ -45,6 +46,8 @@ PHASES = (
     Phase("mixed", 40_000, 20_000, (30, 70), (1.5e-4, 7e-5), True),
     # Two to one, as in the training set: after halves it left too many questions without an answer.
     Phase("whole", 9_400, 4_700, (400, 400), (7e-5, 0.0), False),
+    Phase("longer", 33_000, 16_500, (400, 400), (1.2e-4, 7e-5), True),
+    Phase("settle", 16_000, 8_000, (400, 400), (7e-5, 0.0), False),
 )
 BATCH, WARMUP, DECAY, TOKENS = 16, 200, 0.01, 352
 
@@ -79,7 +82,9 @@ class Training:
     def __init__(self, folder: Path, seed: int):
         self.folder, self.seed = folder, seed
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self.model = base_model().to(self.device).train()
+        self.phase = max((k + 1 for k, phase in enumerate(PHASES) if (folder / phase.name).is_dir()), default=0)
+        start = folder / PHASES[self.phase - 1].name if self.phase else BASE
+        self.model = model_of(start).to(self.device).train()
         weights = list(self.model.parameters())
         self.optimizer = torch.optim.AdamW(
             [
@@ -88,10 +93,11 @@ class Training:
             ],
             fused=True,
         )
-        self.phase = self.step = self.steps_before = 0
-        self.loss = math.nan
+        self.step, self.steps_before, self.loss = 0, 0, math.nan
         if (file := folder / "state.pt").exists():
             self.restore(torch.load(file, map_location=self.device, weights_only=True))
+        else:
+            log.info("weights of %s, a new optimizer", start.name)
 
     def restore(self, state: dict) -> None:
         self.model.load_state_dict(state["model"])

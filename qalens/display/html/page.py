@@ -121,7 +121,14 @@ def wordless(node: Node) -> Element:
     """
     if isinstance(node, str):
         return Element("i", (("data-t", node),), ())
-    return Element(node.tag, node.attributes, tuple(map(wordless, node.children)))
+    attributes = node.attributes
+    if dict(attributes).get("role") == "heading":  # a heading has to have a name for those who listen to the page
+        attributes += (("aria-label", _words(node)),)
+    return Element(node.tag, attributes, tuple(map(wordless, node.children)))
+
+
+def _words(node: Node) -> str:
+    return node if isinstance(node, str) else "".join(map(_words, node.children))
 
 
 def fragment(content: Content) -> Html:
