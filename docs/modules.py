@@ -14,7 +14,9 @@ PACKAGE = HERE.parent / "qalens"
 PAGE = HERE / "architecture.md"
 BEGIN, END = "<!-- modules -->", "<!-- end of modules -->"
 # As a reader meets them, more or less from below; `pyproject.toml` has which may import which.
-ORDER = "text datasets spans readings models explain evaluation behavior display widgets browser integrations".split()
+ORDER = (
+    "text datasets spans readings retrieval models explain evaluation behavior display widgets browser integrations"
+).split()
 
 
 def tables() -> str:

@@ -87,6 +87,10 @@ def test_no_folder_is_longer_than_a_glance():
     assert crowded == {}
 
 
+def test_the_root_is_short():
+    assert len(list(PACKAGE.glob("*.py"))) <= 10
+
+
 def body_lines(package: Path) -> dict[str, int]:
     """The lines of every function's body, without its docstring."""
     found = {}

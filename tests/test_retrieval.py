@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 from checkpoints import SENTENCES
 
-from qalens import retrieval
 from qalens.errors import InputError, MissingExtraError, QalensError
 from qalens.readings.provenance import Document
 from qalens.retrieval import Index, Retriever, retrieve, words_of
+from qalens.retrieval import index as index_module
 
 QUERIES = ("Who kept the lamp?", "the storm and the glass", "lamp lamp lamp", "Tobias")
 
@@ -184,7 +184,7 @@ def part(folder):
 def sign_again(folder):
     """Write the checksums of what is there now, as one who tampers would."""
     told = json.loads((folder / "qalens-index.json").read_text())
-    told["sha256"] = retrieval._digests(part(folder))
+    told["sha256"] = index_module._digests(part(folder))
     (folder / "qalens-index.json").write_text(json.dumps(told))
 
 
@@ -271,7 +271,7 @@ def test_a_drive_without_locks_is_told_so(index, tmp_path, monkeypatch):
     def refuse(*_, **__):
         raise NotImplementedError("FileSystem does not appear to support flock")
 
-    monkeypatch.setattr(retrieval.FileLock, "acquire", refuse)
+    monkeypatch.setattr(index_module.FileLock, "acquire", refuse)
     with pytest.raises(QalensError, match="cannot be written: FileSystem does not appear to support flock"):
         index.save(tmp_path)
 
@@ -299,14 +299,14 @@ def test_a_single_changed_byte_is_found(index, tmp_path, k):
 def test_an_index_takes_the_place_of_another_in_one_step(index, tmp_path, monkeypatch):
     index.save(tmp_path)
     other = Index.build(["A different text.", "And one more."])
-    real = retrieval.write_file
+    real = index_module.write_file
 
     def stopped(path, content):
         if path.name == "qalens-index.json":
             raise KeyboardInterrupt
         return real(path, content)
 
-    monkeypatch.setattr(retrieval, "write_file", stopped)
+    monkeypatch.setattr(index_module, "write_file", stopped)
     with pytest.raises(KeyboardInterrupt):
         other.save(tmp_path)
     assert len(Index.load(tmp_path)) == len(index)

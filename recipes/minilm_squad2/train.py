@@ -82,7 +82,8 @@ class Training:
     def __init__(self, folder: Path, seed: int):
         self.folder, self.seed = folder, seed
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self.phase = max((k + 1 for k, phase in enumerate(PHASES) if (folder / phase.name).is_dir()), default=0)
+        ended = (k for k, phase in enumerate(PHASES, 1) if (folder / phase.name).is_dir())
+        self.phase = max(ended, default=0)
         start = folder / PHASES[self.phase - 1].name if self.phase else BASE
         self.model = model_of(start).to(self.device).train()
         weights = list(self.model.parameters())

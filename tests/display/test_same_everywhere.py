@@ -284,6 +284,22 @@ def test_a_notebook_that_is_not_trusted_shows_little_and_nothing_loose(name):
     assert "How to read this" not in bare
 
 
+def elements(node: Element | str) -> list[Element]:
+    return [] if isinstance(node, str) else [node, *(e for child in node.children for e in elements(child))]
+
+
+@pytest.mark.parametrize("bare", [False, True])
+@pytest.mark.parametrize("name", RECORDS)
+def test_every_heading_has_a_name_also_where_its_words_come_from_the_style_sheet(name, bare):
+    headings = [
+        e
+        for e in elements(figure(content_of(RECORDS[name]()), bare=bare))
+        if ("role", "heading") in e.attributes
+    ]
+    names = [Words(str(e)).bare.strip() or dict(e.attributes).get("aria-label") for e in headings]
+    assert all(names), headings
+
+
 @pytest.mark.parametrize("name", RECORDS)
 def test_what_is_sent_to_a_widget_is_what_its_builder_admits(name):
     made = figure(content_of(RECORDS[name]()))

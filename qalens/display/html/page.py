@@ -121,10 +121,10 @@ def wordless(node: Node) -> Element:
     """
     if isinstance(node, str):
         return Element("i", (("data-t", node),), ())
-    attributes = node.attributes
-    if dict(attributes).get("role") == "heading":  # a heading has to have a name for those who listen to the page
-        attributes += (("aria-label", _words(node)),)
-    return Element(node.tag, attributes, tuple(map(wordless, node.children)))
+    # A heading needs a name for those who listen to the page, who hear no words of a style sheet.
+    heading = ("role", "heading") in node.attributes
+    named = (("aria-label", _words(node)),) if heading else ()
+    return Element(node.tag, (*node.attributes, *named), tuple(map(wordless, node.children)))
 
 
 def _words(node: Node) -> str:

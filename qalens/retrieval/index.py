@@ -1,35 +1,25 @@
-"""Finding the documents that a question should be read in: a small BM25 index, and what any retriever has to offer.
-
-A retriever is any object with `search(query, top_k)` that gives documents, best first, in a form that
-`provenance.as_document` knows; scores travel in the documents and are kept beside the answer, never mixed into a
-probability: a BM25 score says how well words match, not whether an answer is there.
-
-The index here counts words with bm25s. Words are cut by the rules of Unicode, not of English: letters with their marks,
-digits, and for scripts without spaces between words each character and each pair of neighbours.
-"""
+"""An index of words over documents, scored by BM25; it can be saved, and is read without running anything of the folder."""
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import json
-import numbers
 import re
 import secrets
 import shutil
-import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import numpy as np
 from filelock import FileLock
 
-from qalens.checks import is_whole
 from qalens.errors import InputError, MissingExtraError, shown
 from qalens.files import as_path, is_of_the_system, sync_file, write_file, writing
 from qalens.readings.provenance import Document, as_document
-from qalens.text.graphemes import UNSPACED
+from qalens.retrieval.retriever import check_top_k
+from qalens.retrieval.words import words_of
 from qalens.text.tables import rows_of_table
 
 _FORMAT = 2
@@ -38,29 +28,6 @@ _RECORDS, _ABOUT, _COUNTS, _LOCK = "documents.jsonl", "qalens-index.json", "bm25
 _DAMAGE = (
     OSError, EOFError, ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError, MemoryError
 )  # fmt: skip
-_UNSPACED = re.compile(UNSPACED)
-
-
-@runtime_checkable
-class Retriever(Protocol):
-    """The interface of a retriever: an `Index`, a dense retriever or the client of a search engine."""
-
-    def search(self, query: str, top_k: int) -> Iterable[Any]:
-        """Find documents for a question.
-
-        Parameters
-        ----------
-        query : str
-            The question.
-        top_k : int
-            How many documents at most.
-
-        Returns
-        -------
-        iterable of object
-            Best first, in any form that `provenance.as_document` accepts.
-        """
-        ...
 
 
 class Index:
@@ -157,7 +124,7 @@ class Index:
             return ()
         scores = np.asarray(counts.get_scores(words), np.float64)
         order = np.argsort(-scores, kind="stable")[:top_k]
-        return tuple(_scored(self.documents[d], float(scores[d])) for d in order if scores[d] > 0)
+        return tuple(replace(self.documents[d], score=float(scores[d])) for d in order if scores[d] > 0)
 
     def save(self, folder: str | Path) -> Path:
         """Write the index into a folder: documents as JSON lines, counts as plain arrays, nothing pickled.
@@ -251,119 +218,6 @@ class Index:
         return f"Index({len(self):,} documents)"
 
 
-def retrieve(retriever: Retriever, query: str, top_k: int = 10) -> tuple[Document, ...]:
-    """The documents that a retriever finds for a question.
-
-    Parameters
-    ----------
-    retriever : Retriever
-        An object with `search(query, top_k)`.
-    query : str
-        The question.
-    top_k : int, default 10
-        How many documents at most.
-
-    Returns
-    -------
-    tuple of Document
-
-    Raises
-    ------
-    InputError
-        For an object without `search`, and for a search without a result.
-
-    Examples
-    --------
-    >>> retrieve(Index.build(["Ada kept the lamp.", "Tobias slept."]), "Who slept?", 5)[0].text
-    'Tobias slept.'
-    """
-    if not callable(getattr(retriever, "search", None)):
-        raise InputError(
-            f"A retriever needs a method search(query, top_k), and {type(retriever).__name__} has none. "
-            "Index.build(documents) makes one from a list of documents."
-        )
-    check_top_k(top_k)
-    found = tuple(_found(one) for one in retriever.search(query, top_k))[:top_k]
-    if not found:
-        raise InputError(
-            f"The retriever found no document for {shown(query)}, so there is nothing to read. An index of words finds a "
-            "document only where it shares a word with the question."
-        )
-    return found
-
-
-def check_top_k(top_k: int) -> None:
-    """Check a number of documents.
-
-    Parameters
-    ----------
-    top_k : int
-        A whole number from 1 on.
-
-    Raises
-    ------
-    InputError
-        For anything else.
-    """
-    if not is_whole(top_k, 1):
-        raise InputError(f"top_k has to be a whole number of documents from 1 on, but is {shown(top_k)}.")
-
-
-def words_of(text: str) -> list[str]:
-    """Split a text into the words that the index counts, in any script.
-
-    Compatibility forms are unified (NFKC) and case is folded. A word is a run of letters, marks and digits; in
-    scripts without spaces between words each character and each pair of neighbours is one word.
-
-    Parameters
-    ----------
-    text : str
-        Any text.
-
-    Returns
-    -------
-    list of str
-
-    Examples
-    --------
-    >>> words_of("Straße, naïve 1871 — 灯台守")
-    ['strasse', 'naïve', '1871', '灯', '灯台', '台', '台守', '守']
-    """
-    found: list[str] = []
-    for run in _words().findall(unicodedata.normalize("NFKC", text).casefold()):
-        found += _pieces(run)
-    return found
-
-
-def _pieces(run: str) -> Iterator[str]:
-    """A run of letters as it is; a stretch without word boundaries as characters and pairs."""
-    at = 0
-    for stretch in _UNSPACED.finditer(run):
-        if stretch.start() > at:
-            yield run[at : stretch.start()]
-        letters = re.findall(rf".[{_marks()}]*", stretch[0])
-        for k, letter in enumerate(letters):
-            yield letter
-            if k + 1 < len(letters):
-                yield letter + letters[k + 1]
-        at = stretch.end()
-    if at < len(run):
-        yield run[at:]
-
-
-@functools.cache
-def _words() -> re.Pattern[str]:
-    # Python's \w knows no marks, so a word of Hindi or Thai would fall apart at every vowel sign.
-    return re.compile(rf"(?:[^\W_][{_marks()}]*)+")
-
-
-@functools.cache
-def _marks() -> str:
-    """All combining marks and joiners, ready for a character class."""
-    marks = (chr(c) for c in range(0x300, 0x1F000) if unicodedata.category(chr(c)).startswith("M"))
-    return "\u200c\u200d" + "".join(marks)
-
-
 def _bm25s() -> Any:
     try:
         import bm25s
@@ -422,21 +276,6 @@ def _check_counts(counts: Any, D: int) -> None:
     )
     if not fits:
         raise ValueError(f"its counts are not those of {D} documents")
-
-
-def _scored(document: Document, score: float) -> Document:
-    return Document(document.text, document.id, document.meta, score)
-
-
-def _found(given: Any) -> Document:
-    """A document as a retriever gives it, or a pair of a document and its score."""
-    if not isinstance(given, tuple):
-        return as_document(given)
-    if len(given) != 2 or isinstance(given[1], bool) or not isinstance(given[1], numbers.Real):
-        raise InputError(
-            f"A retriever gives documents or (document, score) pairs, but this one gave {shown(given)}."
-        )
-    return _scored(as_document(given[0]), float(given[1]))
 
 
 def _line(document: Document, d: int) -> str:
