@@ -124,8 +124,7 @@ def page(
         "model": onnx_bytes(reader.model, names, weights),
     }
     packed = {name: gzip.compress(part, 9, mtime=0) for name, part in parts.items()}
-    vendor = importlib.resources.files("qalens.browser") / "vendor"
-    packed["wasm"] = (vendor / "ort-wasm-simd-threaded.wasm.gz").read_bytes()
+    packed["wasm"] = _vendored("ort-wasm-simd-threaded.wasm.gz")
     said = licence or ("Apache-2.0" if reader.model.name.startswith("minilm-squad2") else "not known")
     text = _page_text(reader.model.name, said, _ROUNDED[weights], packed)
     with written(target) as file:
@@ -168,13 +167,15 @@ def _joined(modules: Iterable[str]) -> str:
 
 def _runtime() -> str:
     """onnxruntime-web's module as a script that leaves its names in `runtime`."""
-    packed = (
-        importlib.resources.files("qalens.browser") / "vendor" / "ort.wasm.bundle.min.mjs.gz"
-    ).read_bytes()
-    code, _, exported = gzip.decompress(packed).decode("utf-8").rpartition("export{")
+    packed = gzip.decompress(_vendored("ort.wasm.bundle.min.mjs.gz"))
+    code, _, exported = packed.decode("utf-8").rpartition("export{")
     names = (pair.split(" as ") for pair in exported[: exported.index("}")].split(","))
     found = ", ".join(f"{given}: {name}" for name, given in names)
     return f"const runtime = (() => {{\n{code.replace('import.meta.url', 'self.location.href')}\nreturn {{ {found} }};\n}})();"
+
+
+def _vendored(name: str) -> bytes:
+    return (importlib.resources.files("qalens.browser") / "vendor" / name).read_bytes()
 
 
 def _source(name: str) -> str:
@@ -214,8 +215,12 @@ def _page_text(name: str, licence: str, rounded: str, packed: Mapping[str, bytes
         f'<script type="text/plain" id="{part}" data-bytes="{len(content)}">{letters(content)}</script>'
         for part, content in packed.items()
     )
-    terms = _source("browser/vendor/LICENSE")
-    notice = element("details", element("summary", "Licence of onnxruntime-web"), element("pre", terms))
+    terms = f"{_source('browser/vendor/LICENSE')}\n{gzip.decompress(_vendored('ThirdPartyNotices.txt.gz')).decode('utf-8')}"
+    notice = element(
+        "details",
+        element("summary", "Licences of onnxruntime-web and of what is built into it"),
+        element("pre", terms),
+    )
     return _FRAME.format(
         policy=policy,
         title=element("title", f"Ask {name} · qalens").to_html(),

@@ -155,6 +155,7 @@ def test_the_file_says_what_it_carries(file):
     assert "rounded to half precision" in text
     assert "default-src 'none'" in text
     assert "Copyright (c) Microsoft Corporation" in text
+    assert "protocolbuffers/protobuf" in text
 
 
 FAULTS = {
