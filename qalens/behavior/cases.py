@@ -12,7 +12,7 @@ from qalens.errors import InputError, shown
 from qalens.readings.reading import FailedReading, Reading
 from qalens.records import brief, finite
 from qalens.spans.clusters import normalize_answer
-from qalens.text.examples import Example
+from qalens.text.examples import NO_ANSWER, Example
 from qalens.text.visible import visible
 
 Expectation = Literal["answer", "no answer", "same answer", "another answer"]
@@ -286,12 +286,12 @@ class JudgedCase:
         """What was expected, in words; of an edit that changes nothing what was said before, renamed as the text was."""
         if self.before is None:
             return self.case.expected
-        return "no answer" if self.before.answer is None else self.case.follow(self.before.answer)
+        return NO_ANSWER if self.before.answer is None else self.case.follow(self.before.answer)
 
     @property
     def outcome(self) -> str:
         """What was expected and what was said, in words."""
-        said = "no answer" if self.said.answer is None else self.said.answer
+        said = NO_ANSWER if self.said.answer is None else self.said.answer
         return f"expected: {self.expected}; said: {said}"
 
     @property

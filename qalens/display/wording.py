@@ -13,6 +13,7 @@ from qalens.readings.documents import DocumentsReading
 from qalens.readings.reading import Reading
 from qalens.spans.decision import Decision
 from qalens.spans.distribution import Answer
+from qalens.text.examples import NO_ANSWER
 
 if TYPE_CHECKING:
     from qalens.evaluation.promises.risk import RiskControl
@@ -49,7 +50,7 @@ def said(answer: Answer | None, width: int = 60) -> tuple[str, ...]:
     >>> said(None)
     ('no answer',)
     """
-    return ("no answer",) if answer is None else quoted(clip_middle(answer.text, width))
+    return (NO_ANSWER,) if answer is None else quoted(clip_middle(answer.text, width))
 
 
 def quotations(text: str) -> tuple[str, ...]:

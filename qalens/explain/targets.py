@@ -19,7 +19,7 @@ from qalens.readings.reading import FailedReading, Reading, no_reading
 from qalens.records import brief
 from qalens.spans.distribution import Answer
 from qalens.spans.per_window import Copy, span_copies
-from qalens.text.examples import CharSpan
+from qalens.text.examples import NO_ANSWER, CharSpan
 from qalens.text.visible import visible
 
 if TYPE_CHECKING:
@@ -243,7 +243,7 @@ def _null_window(reading: Reading) -> int:
 def _contrast(reading: Reading, contrast: Contrast) -> Target:
     spans = [None if side is None else as_span(reading, side) for side in (contrast.a, contrast.b)]
     if spans[0] == spans[1]:
-        same = "no answer" if spans[0] is None else _quoted(reading, spans[0])
+        same = NO_ANSWER if spans[0] is None else _quoted(reading, spans[0])
         raise InputError(f"A contrast needs two different sides, but both are {same}.")
     held = [None if s is None else {c.window: c for c in _copies(reading, s)} for s in spans]
     windows = set.intersection(*(set(copies) for copies in held if copies is not None))
@@ -344,7 +344,7 @@ def _nearest(reading: Reading, span: CharSpan) -> CharSpan | None:
 
 def _quoted(reading: Reading, span: CharSpan | None) -> str:
     if span is None:
-        return "no answer"
+        return NO_ANSWER
     text = " ".join(span.of(reading.context).split())
     text = visible(text)
     return f"“{text if len(text) <= 60 else text[:59] + '…'}”"

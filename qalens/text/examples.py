@@ -11,6 +11,8 @@ from typing import Any
 from qalens.errors import InputError, shown
 from qalens.records import brief
 
+# What an abstention is called wherever people read it; in data it is None.
+NO_ANSWER = "no answer"
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 

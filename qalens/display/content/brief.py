@@ -15,7 +15,7 @@ from qalens.readings.documents import DocumentsReading
 from qalens.readings.provenance import DocumentAnswer
 from qalens.readings.reading import FailedReading, Reading
 from qalens.spans.distribution import Answer
-from qalens.text.examples import Example
+from qalens.text.examples import NO_ANSWER, Example
 
 _SURE = ((0.9, "very sure"), (0.7, "fairly sure"), (0.4, "unsure"), (0.0, "a guess"))
 
@@ -58,7 +58,7 @@ def _row(number: int, one: Any) -> Row:
     asked = Cell(Quote(clip(one.question, 300)))
     if (answer := one.answer) is None:
         return Row(
-            (asked, Cell("no answer", small=f" {_why(one)}"), Cell(""), Cell(Quote(_source(one)))), "rejected"
+            (asked, Cell(NO_ANSWER, small=f" {_why(one)}"), Cell(""), Cell(Quote(_source(one)))), "rejected"
         )
     p = place_probability(one, answer)
     sure = Cell(percent(p), small=f" {next(words for least, words in _SURE if p >= least)}")

@@ -13,6 +13,7 @@ from qalens.readings.joined import JoinedReading
 from qalens.readings.provenance import DocumentAnswer
 from qalens.readings.reading import Reading
 from qalens.spans.distribution import Answer
+from qalens.text.examples import NO_ANSWER
 
 _QUESTION = 1_000  # columns of a question
 _ANSWER = 300
@@ -30,9 +31,7 @@ def heading(reading: Reading | DocumentsReading) -> Heading:
     asked, answer = Quote(clip(reading.question, _QUESTION)), reading.answer
     if answer is None:
         none = percent(reading.no_answer_probability)
-        return Heading(
-            asked, "no answer", none, "none", ("probability of no answer",), (abstention(reading),)
-        )
+        return Heading(asked, NO_ANSWER, none, "none", ("probability of no answer",), (abstention(reading),))
     notes = (
         *_where(reading, answer),
         "probability that the answer is here",

@@ -8,6 +8,7 @@ from qalens.display.html.element import Element
 from qalens.display.html.picture import box, label, picture
 from qalens.display.numbers import logit, tick
 from qalens.display.parts import DecisionLine
+from qalens.text.examples import NO_ANSWER
 
 
 def decision_line(part: DecisionLine) -> Element:
@@ -25,7 +26,7 @@ def decision_line(part: DecisionLine) -> Element:
     at, right = x(threshold), margin > threshold
     zones = [box(0, at, 22, 20, "ql-z-answer"), box(at, 100 - at, 22, 20, "ql-z-none")]
     zones += [label("answers", 0, 24, class_="ql-inset")] if at >= 20 else []
-    zones += [label("no answer", 100, 24, "end", class_="ql-inset")] if at <= 80 else []
+    zones += [label(NO_ANSWER, 100, 24, "end", class_="ql-inset")] if at <= 80 else []
     beside = at < 5 or (at < 95 and not right)
     said = f"The margin {logit(margin)} is {'above' if right else 'not above'} the threshold {logit(threshold)}, in logits."
     return picture(

@@ -22,6 +22,7 @@ from qalens.display.plots.series import Stretch, Word
 from qalens.display.plots.strokes import name_words
 from qalens.display.style import LIGHT
 from qalens.display.text_flow import flow
+from qalens.text.examples import NO_ANSWER
 
 if TYPE_CHECKING:
     from qalens.explain.counterfactual.difference import ReadingDiff
@@ -204,7 +205,7 @@ def sentence_bars(ax: Axes, effects: SentenceEffects, rows: Sequence[int]) -> No
             None,
             "answer" if effects.reading.answer else "best span",
         ),
-        (0.2, effects.no_answer_effect, LIGHT["none"], "/////", "no answer"),
+        (0.2, effects.no_answer_effect, LIGHT["none"], "/////", NO_ANSWER),
     )
     for shift, values, colour, hatch, name in kinds:
         shown = np.nan_to_num(values[list(rows)])

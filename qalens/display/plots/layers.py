@@ -22,6 +22,7 @@ from qalens.display.plots.lettering.fonts import lettering, one_direction, visib
 from qalens.display.plots.lettering.text_layout import Flow
 from qalens.display.plots.strokes import BLUE, ORANGE
 from qalens.display.style import LIGHT
+from qalens.text.examples import NO_ANSWER
 
 if TYPE_CHECKING:
     from qalens.explain.layers.heads import HeadAblation
@@ -55,7 +56,7 @@ def layer_bars(ax: Axes, trace: LayerTrace) -> None:
     parts = (
         ("answer" if trace.reading.answer else "best span", answer, 0 * answer, BLUE, None),
         ("other spans", other, answer, LIGHT["rule"], "...."),
-        ("no answer", none, answer + other, ORANGE, "////"),
+        (NO_ANSWER, none, answer + other, ORANGE, "////"),
     )
     for name, width, left, colour, hatch in parts:
         ax.barh(
@@ -114,7 +115,7 @@ def lens_title(ax: Axes, trace: LayerTrace) -> str:
     room = title_columns(ax)
     best, answer = trace.reading.decision.best, trace.reading.answer
     named = "" if best is None else f"“{clip_middle(visible(best.text), room - 24)}”"
-    said = named if answer is not None else f"no answer; best span {named}" if named else "no answer"
+    said = named if answer is not None else f"{NO_ANSWER}; best span {named}" if named else NO_ANSWER
     return f"{one_direction(clip_middle(visible(trace.reading.question), room))}\n{one_direction(said)}"
 
 

@@ -16,6 +16,7 @@ from qalens.display.content.token_axis import token_axis
 from qalens.display.numbers import places, share_below
 from qalens.errors import InputError, shown
 from qalens.readings.reading import Reading
+from qalens.text.examples import NO_ANSWER
 
 MOST_TOKENS = 120
 _LONGEST_WORD = 20
@@ -219,4 +220,4 @@ def span_rows(reading: Reading, k: int, group: Literal["overlap", "text"] | None
     if left:
         mass = max(0.0, float(spans.probabilities().sum()) - sum(row.probability for row in rows))
         rows.append(SpanRow("rest", f"{left:,} other span{'s' * (left > 1)}", mass, size=left))
-    return [*rows, SpanRow("no answer", "no answer", spans.null_probability, answer is None)]
+    return [*rows, SpanRow(NO_ANSWER, "no answer", spans.null_probability, answer is None)]

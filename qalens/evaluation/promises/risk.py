@@ -18,6 +18,7 @@ from qalens.readings.documents import DocumentsReading, one_reading
 from qalens.readings.reading import Reading, Source, check_source
 from qalens.records import Shown, brief, read_only
 from qalens.spans.distribution import Answer
+from qalens.text.examples import NO_ANSWER
 
 _FIRST = 0.1  # of the questions are answered by the first threshold
 _STEPS = 100  # thresholds that are tried, from the one that answers least to the one that answers everything
@@ -123,7 +124,7 @@ class ControlledDecision(Shown):
         return self.reading.answer
 
     def __repr__(self) -> str:
-        said = "no answer" if self.answer is None else repr(self.answer.text[:60])
+        said = NO_ANSWER if self.answer is None else repr(self.answer.text[:60])
         return f"ControlledDecision({said}; {self.control})"
 
 

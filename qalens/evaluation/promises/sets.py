@@ -21,7 +21,7 @@ from qalens.readings.reading import Reading, Source, check_source
 from qalens.records import Shown
 from qalens.spans.distribution import Cluster
 from qalens.spans.places import likely_places
-from qalens.text.examples import CharSpan
+from qalens.text.examples import NO_ANSWER, CharSpan
 
 # What is known of a question before its answer is.
 Within = Literal["question word", "text length", "windows"]
@@ -104,7 +104,7 @@ class PredictionSet(Shown):
         }
 
     def __repr__(self) -> str:
-        texts = ["no answer" if place is None else repr(place.best.text[:60]) for place in self.places[:6]]
+        texts = [NO_ANSWER if place is None else repr(place.best.text[:60]) for place in self.places[:6]]
         more = f" and {len(self) - 6:,} more" if len(self) > 6 else ""
         return f"PredictionSet({', '.join(texts)}{more}; coverage {self.coverage:g})"
 

@@ -18,6 +18,7 @@ from qalens.evaluation.intervals import Estimate, check_level, clustered_varianc
 from qalens.evaluation.rows import ExampleRow
 from qalens.evaluation.scores.answer_types import ANSWER_TYPES, answer_type
 from qalens.records import brief
+from qalens.text.examples import NO_ANSWER
 from qalens.text.visible import visible
 
 SliceBy = Literal["question word", "answer type", "answer length", "text length", "windows", "cause", "title"]
@@ -351,7 +352,7 @@ def _order(names: Sequence[str], property: SliceBy) -> list[str]:
     return sorted(count, key=lambda name: (name.endswith(" others"), name in _WITHOUT, -count[name], name))
 
 
-_WITHOUT = ("no answer", "not known", "not read", "answerable")
+_WITHOUT = (NO_ANSWER, "not known", "not read", "answerable")
 
 
 def _bin_names(property: SliceBy) -> list[str]:
@@ -377,8 +378,8 @@ def _cause(row: ExampleRow) -> str:
 
 _KINDS: dict[SliceBy, Callable[[ExampleRow], str]] = {
     "question word": lambda row: row.question_word,
-    "answer type": lambda row: answer_type(row.gold_texts) or "no answer",
-    "answer length": lambda row: _bin("answer length", row.answer_length, "no answer"),
+    "answer type": lambda row: answer_type(row.gold_texts) or NO_ANSWER,
+    "answer length": lambda row: _bin("answer length", row.answer_length, NO_ANSWER),
     "text length": lambda row: _bin("text length", row.text_length, "not read"),
     "windows": lambda row: _bin("windows", row.windows, "not read"),
     "cause": _cause,

@@ -14,7 +14,7 @@ from qalens.explain.counterfactual.alignment import align
 from qalens.readings.reading import FailedReading, Reading, no_reading
 from qalens.records import Shown, read_only
 from qalens.spans.distribution import Answer, SpanDistribution, normalize_answer
-from qalens.text.examples import CharSpan
+from qalens.text.examples import NO_ANSWER, CharSpan
 
 AnswerChange = Literal["same_span", "same_text", "other", "appeared", "gone", "none"]
 
@@ -254,7 +254,7 @@ class ReadingDiff(Shown):
 
     def __repr__(self) -> str:
         said = " → ".join(
-            "no answer" if r.answer is None else repr(r.answer.text) for r in (self.before, self.after)
+            NO_ANSWER if r.answer is None else repr(r.answer.text) for r in (self.before, self.after)
         )
         return f"ReadingDiff({said}, P(no answer) {self.no_answer_change:+.3f})"
 

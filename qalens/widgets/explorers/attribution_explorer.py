@@ -19,6 +19,7 @@ from qalens.explain.attribution.record import Attribution, Baseline, FailedAttri
 from qalens.explain.targets import Contrast, TargetName
 from qalens.readings.documents import DocumentsReading
 from qalens.readings.reading import Reading
+from qalens.text.examples import NO_ANSWER
 from qalens.widgets.computing import ComputingExplorer, check_choice, several
 from qalens.widgets.explorer import check_reading
 from qalens.widgets.explorers.attribution_view import (
@@ -214,7 +215,7 @@ class AttributionExplorer(ComputingExplorer):
         return f"{count(done, 'row')} through the model"
 
     def _quoted(self, side: Side) -> str:
-        return f"“{clip_middle(self.reading.context[slice(*side)], 60)}”" if side else "no answer"
+        return f"“{clip_middle(self.reading.context[slice(*side)], 60)}”" if side else NO_ANSWER
 
     def _keep(self, record: Attribution) -> None:
         super()._keep(record)

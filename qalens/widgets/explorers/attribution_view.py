@@ -28,6 +28,7 @@ from qalens.display.parts import Key
 from qalens.display.wording import listed
 from qalens.explain.attribution.record import Attribution
 from qalens.readings.reading import Reading
+from qalens.text.examples import NO_ANSWER
 from qalens.text.token_edges import token_range, trimmed_edges
 from qalens.text.windows import Role
 from qalens.widgets.explorer import ints
@@ -227,7 +228,7 @@ def because(attribution: Attribution) -> str:
     'What contributes most to no answer: “Ada”'
     """
     target, found = attribution.target, strongest_words(attribution)
-    what = {"no_answer": "no answer", "null_score": "no answer"}.get(target.name, f"the {target.words}")
+    what = {"no_answer": NO_ANSWER, "null_score": NO_ANSWER}.get(target.name, f"the {target.words}")
     if target.name == "answer" and target.span is not None:
         what = f"“{clip_middle(target.span.of(attribution.context), _NAME_WIDTH)}”"
     most = [_named(one) for one in found if one.value > 0][:3]

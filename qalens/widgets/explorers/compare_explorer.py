@@ -16,6 +16,7 @@ from qalens.explain.counterfactual.difference import ReadingDiff, compare
 from qalens.progress import HowFar
 from qalens.readings.reading import Reading
 from qalens.spans.distribution import Answer
+from qalens.text.examples import NO_ANSWER
 from qalens.widgets.computing import failure
 from qalens.widgets.explorer import Explorer, check_reading
 from qalens.widgets.explorers.compare_view import compare_arrays, compare_view, follow, labels
@@ -250,9 +251,7 @@ class CompareExplorer(Explorer):
     def summary(self) -> str:
         """The question and what became of the answer."""
         diff: ReadingDiff = self.diff
-        said = (
-            "no answer" if r.answer is None else clip(r.answer.text, 80) for r in (diff.before, diff.after)
-        )
+        said = (NO_ANSWER if r.answer is None else clip(r.answer.text, 80) for r in (diff.before, diff.after))
         return f"{clip(diff.after.question, 120)} — {' → '.join(said)}"
 
     def table(self) -> Table:

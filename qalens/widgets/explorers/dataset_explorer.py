@@ -18,7 +18,7 @@ from qalens.evaluation.data.inputs import Item, read_examples
 from qalens.evaluation.report import Report, report_of
 from qalens.evaluation.rows import OUTCOMES, ExampleRow, TextSpan, example_row, row_of
 from qalens.readings.reading import FailedReading, Reading
-from qalens.text.examples import Example
+from qalens.text.examples import NO_ANSWER, Example
 from qalens.widgets.explorer import Explorer, check_reading, first_rows
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ FILTERS = (*OUTCOMES, "not scored")
 SLICES: dict[str, Callable[[ExampleRow], str | None]] = {
     "question word": lambda row: row.question_word,
     "what was said": lambda row: (
-        None if row.margin is None else "no answer" if row.answer is None else "answered"
+        None if row.margin is None else NO_ANSWER if row.answer is None else "answered"
     ),
     "title": lambda row: row.title,
     "document": lambda row: row.document,
@@ -233,7 +233,7 @@ def dataset_view(
 
 
 def _told(row: Mapping[str, Any]) -> Row:
-    answer = "no answer" if row["answer"] is None else Quote(row["answer"])
+    answer = NO_ANSWER if row["answer"] is None else Quote(row["answer"])
     f1 = MISSING if row["f1"] is None else f"{100 * row['f1']:.1f}"
     margin = MISSING if row["margin"] is None else logit(row["margin"])
     return Row(tuple(map(Cell, (Quote(row["question"]), answer, row["outcome"], f1, margin))))

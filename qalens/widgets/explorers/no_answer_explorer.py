@@ -21,6 +21,7 @@ from qalens.readings.reading import FailedReading, Reading, check_source
 from qalens.records import finite
 from qalens.spans.distribution import Answer, SpanDistribution
 from qalens.spans.per_window import window_distributions
+from qalens.text.examples import NO_ANSWER
 from qalens.widgets.explorer import Explorer, check_reading, first_rows
 from qalens.widgets.headline import head_view
 
@@ -140,7 +141,7 @@ class NoAnswerExplorer(Explorer):
             said = (shown["error"], MISSING, MISSING)
         else:
             margin = MISSING if shown["margin"] is None else logit(shown["margin"])
-            said = ("no answer" if answer is None else Quote(shown["best"]), margin, percent(shown["none"]))
+            said = (NO_ANSWER if answer is None else Quote(shown["best"]), margin, percent(shown["none"]))
         return Row(tuple(map(Cell, (Quote(shown["question"]), *said))))
 
     def figure(self) -> Figure:

@@ -29,6 +29,7 @@ from qalens.readings.joined import JoinedReading
 from qalens.readings.reading import Reading
 from qalens.records import finite
 from qalens.spans.distribution import Answer
+from qalens.text.examples import NO_ANSWER
 from qalens.text.token_edges import context_runs, trimmed_edges
 from qalens.widgets.explorer import Explorer, check_reading, floats, ints
 from qalens.widgets.headline import head_view, in_one_line
@@ -134,7 +135,7 @@ class SpanExplorer(Explorer):
     def table(self) -> Table:
         """The best spans with their probabilities, and no answer."""
         spans = spans_table(self.reading, groups(self.reading.spans))
-        none = ("no answer", "", probability(self.reading.no_answer_probability))
+        none = (NO_ANSWER, "", probability(self.reading.no_answer_probability))
         said = (*none, *[MISSING] * (len(spans.columns) - len(none)))
         return replace(spans, rows=(*spans.rows, Row(tuple(map(Cell, said)))))
 

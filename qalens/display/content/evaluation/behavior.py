@@ -27,6 +27,7 @@ from qalens.display.parts import (
     quoted,
 )
 from qalens.display.wording import HOW_TO_READ
+from qalens.text.examples import NO_ANSWER
 
 _MOST_CASES = 10
 
@@ -183,7 +184,7 @@ def _asked(question: str, context: str) -> Iterator[tuple[str, ...]]:
 
 def said(answer: str | None) -> tuple[str, ...]:
     """An answer in quotation marks, or that there is none."""
-    return ("no answer",) if answer is None else quoted(clip(answer, 80))
+    return (NO_ANSWER,) if answer is None else quoted(clip(answer, 80))
 
 
 def _tip(cell: GridCell) -> str:

@@ -37,7 +37,7 @@ from qalens.evaluation.columns import DRAWN
 from qalens.evaluation.promises.curve import SetCurve
 from qalens.evaluation.promises.risk import ControlledDecision, RiskControl, RiskCurve
 from qalens.evaluation.promises.sets import PredictionSet
-from qalens.text.examples import CharSpan
+from qalens.text.examples import NO_ANSWER, CharSpan
 
 _TEXT = 80
 _MOST_PLACES = 30  # of a set; where nothing can be promised every place of a text is in it
@@ -85,7 +85,7 @@ def _places(found: PredictionSet) -> Table:
     rows = [
         Row(
             (
-                Cell("no answer" if place is None else Quote(clip(place.best.text, _TEXT)), before=f"{k}: "),
+                Cell(NO_ANSWER if place is None else Quote(clip(place.best.text, _TEXT)), before=f"{k}: "),
                 Cell(
                     percent(p),
                     bar=(Segment(0.0, 100 * p, "none" if place is None else "answer"),),

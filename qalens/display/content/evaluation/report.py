@@ -31,6 +31,7 @@ from qalens.evaluation.intervals import Estimate
 from qalens.evaluation.report import Report
 from qalens.evaluation.rows import ExampleRow, Outcome
 from qalens.evaluation.scores.figures import Figures, SliceBy, Slices
+from qalens.text.examples import NO_ANSWER
 
 _MOST_ERRORS, _MOST_MISTAKES, _MOST_SLICES = 20, 10, 50
 _LEAST_TEXTS = 2  # to find a cut on some and count on others
@@ -201,7 +202,7 @@ def _mistakes(report: Report) -> list[Table]:
 
 def _mistake(row: ExampleRow) -> Row:
     others = len(set(row.gold_texts)) - 1
-    gold: Line = Quote(clip_middle(row.gold_texts[0], 60)) if row.golds else "no answer"
+    gold: Line = Quote(clip_middle(row.gold_texts[0], 60)) if row.golds else NO_ANSWER
     more = f" (and {others:,} more)" if others > 0 else ""
     cells = (Cell(Quote(clip(row.question, 160))), Cell(gold, small=more), Cell(said_of(row)))
     return Row((*cells, Cell(probability(_sure(row)))))
@@ -209,7 +210,7 @@ def _mistake(row: ExampleRow) -> Row:
 
 def said_of(row: ExampleRow) -> Line:
     """What was said to a question."""
-    return "no answer" if row.answer is None else Quote(clip_middle(row.answer.text, 60))
+    return NO_ANSWER if row.answer is None else Quote(clip_middle(row.answer.text, 60))
 
 
 def _sure(row: ExampleRow) -> float:
