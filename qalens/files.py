@@ -10,6 +10,7 @@ import os
 import secrets
 import shutil
 import sys
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -18,6 +19,8 @@ from typing import Any, BinaryIO
 from qalens.errors import InputError, QalensError
 
 PART = ".part"
+# What the content of a damaged file raises where it is made into records: its compression, JSON that is none or of another form.
+DAMAGE = (EOFError, zlib.error, ValueError, LookupError, TypeError, AttributeError, RecursionError)
 _ADVICE = "An existing file is untouched. Free some space, or give a path that can be written."
 
 

@@ -16,7 +16,7 @@ from qalens.behavior.definition import CAPABILITIES, KINDS, BehaviorTest, Descri
 from qalens.behavior.examining import JudgedGroup
 from qalens.behavior.rates import Rate, clustered_rate
 from qalens.errors import InputError, MissingExtraError, shown
-from qalens.files import as_path, folder_made, write_file
+from qalens.files import DAMAGE, as_path, folder_made, write_file
 from qalens.readings.reading import Source
 from qalens.records import Shown, brief
 from qalens.text.visible import visible
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     import pandas
 
 _FORMAT = {"format": "qalens behavior report", "version": 1}
-# What the parts of a damaged file raise where they are made into records.
-_DAMAGE = (ValueError, RecursionError, LookupError, TypeError, AttributeError)
 DEFAULT_KEEP = 200
 _QUOTED = 3
 
@@ -254,7 +252,7 @@ class BehaviorReport(Shown):
             return cls(tuple(map(_from_dict, lines)), source, dict(head["options"]))
         except OSError as error:
             raise InputError(f"{path} cannot be read: {error.strerror or error}.") from error
-        except _DAMAGE as error:
+        except DAMAGE as error:
             if isinstance(error, InputError):
                 raise
             raise InputError(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -26,7 +25,7 @@ from qalens.evaluation.rows import OUTCOMES, ExampleRow, Outcome, Readable, rede
 from qalens.evaluation.scores.comparison import Comparison, compare_rows
 from qalens.evaluation.scores.figures import Figures, SliceBy, Slices, figures, slices
 from qalens.evaluation.scores.squad import SquadScores, squad_scores
-from qalens.files import as_path, folder_made, written
+from qalens.files import DAMAGE, as_path, folder_made, written
 from qalens.readings.reading import Source
 from qalens.records import Shown
 from qalens.spans.decision import check_threshold
@@ -489,7 +488,7 @@ class Report(Shown):
             raise InputError(f"{path} is no whole report that Report.save wrote: {error}") from error
         except OSError as error:
             raise InputError(f"{path} cannot be read: {error.strerror or error}.") from error
-        except _DAMAGE as error:
+        except DAMAGE as error:
             raise InputError(
                 f"{path} is no report that Report.save wrote, or not a whole one ({type(error).__name__}: {error!s:.200})."
             ) from error
@@ -591,10 +590,6 @@ _COLUMNS = [
     if name not in _LISTS
     for column in ((name, f"{name}_start", f"{name}_end") if name in _SPANS else (name,))
 ]
-
-
-# What reading a damaged file can raise: the compression, JSON that is none or of another form.
-_DAMAGE = (EOFError, zlib.error, ValueError, RecursionError, KeyError, TypeError, AttributeError)
 
 
 def _source_of(given: Any) -> Source | None:

@@ -16,7 +16,7 @@ import numpy as np
 from filelock import FileLock
 
 from qalens.errors import InputError, MissingExtraError, shown
-from qalens.files import as_path, is_of_the_system, sync_file, write_file, writing
+from qalens.files import DAMAGE, as_path, is_of_the_system, sync_file, write_file, writing
 from qalens.readings.provenance import Document, as_document
 from qalens.retrieval.retriever import check_top_k
 from qalens.retrieval.words import words_of
@@ -24,10 +24,6 @@ from qalens.text.tables import rows_of_table
 
 _FORMAT = 2
 _RECORDS, _ABOUT, _COUNTS, _LOCK = "documents.jsonl", "qalens-index.json", "bm25", "lock"
-# What reading a damaged folder can raise: the disk, JSON and arrays that are none or of another form.
-_DAMAGE = (
-    OSError, EOFError, ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError, MemoryError
-)  # fmt: skip
 
 
 class Index:
@@ -207,7 +203,7 @@ class Index:
                 _check_counts(counts, len(documents))
             if about["documents"] != len(documents):
                 raise ValueError(f"{len(documents)} of {shown(about['documents'])} documents")
-        except _DAMAGE as error:
+        except (OSError, MemoryError, *DAMAGE) as error:
             raise InputError(
                 f"{folder} holds no index that this version of qalens wrote ({type(error).__name__}: {error!s:.200}). "
                 "Build it again: Index.build(documents).save(folder)."
