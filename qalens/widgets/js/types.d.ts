@@ -290,9 +290,6 @@ export interface NoAnswerState {
   answers(reading: MarginReading, threshold?: number): boolean;
 }
 
-/** The place of a margin across a line of so many pixels. */
-export type Place = (margin: number, width: number) => number;
-
 /** One window whose tokens are drawn layer by layer, from `trace_view`; `at` is where its numbers begin. */
 export interface TraceWindow {
   number: number;

@@ -11,7 +11,7 @@ import { Prose } from "../pictures/prose.js";
 import { lastAtMost } from "../words.js";
 import { ABOUT_NO_SPAN, Why } from "./why.js";
 
-/** @import { Child, Piece, ProseSides, SideName, Stretch, Unit } from "../types" */
+/** @import { Child, Piece, ProseSides, SideName, Stretch, Unit, ValuedSide } from "../types" */
 /** @import { Ui } from "../ui.js" */
 
 /** @type {[string, string][]} */
@@ -37,6 +37,9 @@ const BASELINES = [
   ["mean", "mean"],
   ["zero", "zero"],
 ];
+
+/** @type {SideName[]} */
+const SIDES = ["question", "context"];
 
 /** Text whose tokens say their value to those who do not see it. */
 class ValuedText extends Prose {
@@ -215,86 +218,11 @@ function sidesOf(why, show) {
 
 /** @param {Why} why */
 function passages(why) {
-  const { ui, view } = why;
-  const line = h("p", { class: "ql-readout" });
-  /** @param {SideName} side @param {number} t */
-  const value = (side, t) => {
-    const part = why.entry?.[side];
-    const k = t - (part?.first ?? 0);
-    return part === undefined || k < 0 || k >= part.value.length ? null : k;
-  };
-  /**
-   * The tokens of the same word: first and last.
-   *
-   * @param {SideName} side @param {number} t @returns {[number, number]}
-   */
-  const wordOf = (side, t) => {
-    const part = why.entry?.[side],
-      k = value(side, t);
-    if (part === undefined || k === null || part.word[k] < 0) return [t, t];
-    let a = k,
-      b = k;
-    while (a > 0 && part.word[a - 1] === part.word[k]) a -= 1;
-    while (b + 1 < part.word.length && part.word[b + 1] === part.word[k]) b += 1;
-    return [a + part.first, b + part.first];
-  };
-  /** @param {SideName} side @returns {(t: number) => string} */
-  const describe = side => t => {
-    const { words, begin, end } = sides[side].prose;
-    /** @param {number} a @param {number} b */
-    const text = (a, b) => words.slice(begin[a], end[b]);
-    if (why.entry === null) return text(t, t);
-    const k = value(side, t),
-      part = why.entry[side];
-    if (k === null) return `${text(t, t)}, outside of the window`;
-    const unit = ui.get("unit");
-    if (unit === "token") return `${text(t, t)}, ${fmt.signed(part.value[k] ?? NaN, why.entry.digits.token)}`;
-    const sum = part.word[k] < 0 ? part.value[k] : part.word_value[part.word[k]];
-    return `${text(...wordOf(side, t))}, ${fmt.signed(sum ?? NaN, why.entry.digits.word)}`;
-  };
-  /** @param {SideName} side @returns {(t: number | null) => void} */
-  const hover = side => t => {
-    if (t === null || why.entry === null) {
-      sides[side].prose.mark("pointed", []);
-      fill(line, hint(why));
-      return;
-    }
-    const { prose } = sides[side],
-      k = value(side, t);
-    const [a, b] = ui.get("unit") === "word" && k !== null ? wordOf(side, t) : [t, t];
-    prose.mark("pointed", [[prose.begin[a], prose.end[b]]]);
-    fill(line, readoutOf(why, side, prose, t, a, b));
-  };
-  /** @param {number} first @param {number} last */
-  const pick = (first, last) => {
-    if (why.live) why.take(why.spanOf(first, last));
-  };
-  /** @type {ProseSides} */
-  const sides = {
-    question: {
-      prose: new ValuedText(ui, {
-        text: view.question,
-        begin: view.asked.begin,
-        end: view.asked.end,
-        label: "The question, word by word",
-        describe: t => describe("question")(t),
-        hover: t => hover("question")(t),
-        tall: 120,
-      }),
-    },
-    context: {
-      prose: new ValuedText(ui, {
-        text: view.context,
-        begin: why.begin,
-        end: why.end,
-        label: "The text, word by word",
-        describe: t => describe("context")(t),
-        hover: t => hover("context")(t),
-        pick,
-      }),
-    },
-  };
-  sides.question.prose.el.classList.add("ql-asked");
+  const { ui } = why;
+  const line = h("p", { class: "ql-readout" }),
+    legend = h("div", {});
+  const sides = proseSides(why, line);
+  const { prose } = sides.context;
   const titles = { question: h("span", {}), context: h("span", {}) };
   const unit = ui.choice({
     label: "Values of",
@@ -305,7 +233,6 @@ function passages(why) {
     value: ui.get("unit"),
     change: choice => ui.set("unit", choice),
   });
-  const legend = h("div", {});
   /** @param {string} name @param {SideName} side @param {Child} [extra] */
   const part = (name, side, extra) => [title(name, titles[side], extra), sides[side].prose.el];
   const el = h(
@@ -316,40 +243,144 @@ function passages(why) {
     legend,
     line,
   );
-  const mark = () => {
-    const { entry } = why;
-    const asked = ["span", "rival"].filter(
-      name => !(ui.get("target") in ABOUT_NO_SPAN) && (name === "span" || ui.get("target") === "contrast"),
-    );
-    const { prose } = sides.context;
-    prose.mark("best", entry?.span.length ? [entry.span] : []);
-    prose.mark("rival", entry?.rival.length ? [entry.rival] : []);
-    const waiting = why.live && why.place() < 0;
-    prose.mark("selected", waiting ? asked.map(name => why.asked(name)).filter(side => side.length === 2) : []);
-  };
+  const mark = () => markExplained(why, prose);
   const show = () => {
     const { entry } = why;
     mark();
     unit.set(ui.get("unit"));
-    /** @type {Unit} */
-    const by = ui.get("unit");
-    /** @type {SideName[]} */
-    const names = ["question", "context"];
-    for (const side of names) {
-      const { prose } = sides[side];
-      const values = valuesOf(why, side, prose.begin.length);
-      prose.shade(values, { most: entry?.most[by] || 1, signed: true });
+    for (const side of SIDES) {
+      shadeSide(why, side, sides[side].prose);
       titles[side].textContent = entry === null ? "" : ` ${entry.sums[side]}`;
     }
-    const { prose } = sides.context;
     prose.mark("unseen", entry === null ? [] : unseen(why));
     prose.home = firstToken(why);
-    const partly = entry !== null && entry.context.value.length < why.begin.length;
-    fill(legend, entry && mount(entry.legend[by]), partly && outside());
+    fill(legend, valueLegend(why));
     fill(line, hint(why));
     ui.frame(() => prose.reveal(prose.home))();
   };
   return { el, show, mark, sides };
+}
+
+/**
+ * Question and text under the pointer; `line` tells the word that is pointed at.
+ *
+ * @param {Why} why @param {HTMLElement} line @returns {ProseSides}
+ */
+function proseSides(why, line) {
+  const { ui, view } = why;
+  /** @type {ProseSides} */
+  const sides = {
+    question: {
+      prose: new ValuedText(ui, {
+        text: view.question,
+        begin: view.asked.begin,
+        end: view.asked.end,
+        label: "The question, word by word",
+        describe: t => described(why, "question", sides.question.prose, t),
+        hover: t => pointAt(why, "question", sides.question.prose, t, line),
+        tall: 120,
+      }),
+    },
+    context: {
+      prose: new ValuedText(ui, {
+        text: view.context,
+        begin: why.begin,
+        end: why.end,
+        label: "The text, word by word",
+        describe: t => described(why, "context", sides.context.prose, t),
+        hover: t => pointAt(why, "context", sides.context.prose, t, line),
+        pick: (first, last) => {
+          if (why.live) why.take(why.spanOf(first, last));
+        },
+      }),
+    },
+  };
+  sides.question.prose.el.classList.add("ql-asked");
+  return sides;
+}
+
+/**
+ * Where the value of a token is among those of its side, or null.
+ *
+ * @param {ValuedSide} part @param {number} t
+ */
+function valueAt({ first, value }, t) {
+  return t < first || t >= first + value.length ? null : t - first;
+}
+
+/**
+ * The tokens of the same word: first and last.
+ *
+ * @param {ValuedSide} part @param {number} t @returns {[number, number]}
+ */
+function wordOf(part, t) {
+  const k = valueAt(part, t);
+  if (k === null || part.word[k] < 0) return [t, t];
+  let a = k,
+    b = k;
+  while (a > 0 && part.word[a - 1] === part.word[k]) a -= 1;
+  while (b + 1 < part.word.length && part.word[b + 1] === part.word[k]) b += 1;
+  return [a + part.first, b + part.first];
+}
+
+/**
+ * A token, or the word that it is of, with its value, for those who do not see it.
+ *
+ * @param {Why} why @param {SideName} side @param {Prose} prose @param {number} t
+ */
+function described({ ui, entry }, side, { words, begin, end }, t) {
+  /** @param {number} a @param {number} b */
+  const text = (a, b) => words.slice(begin[a], end[b]);
+  if (entry === null) return text(t, t);
+  const part = entry[side],
+    k = valueAt(part, t);
+  if (k === null) return `${text(t, t)}, outside of the window`;
+  if (ui.get("unit") === "token") return `${text(t, t)}, ${fmt.signed(part.value[k] ?? NaN, entry.digits.token)}`;
+  const sum = part.word[k] < 0 ? part.value[k] : part.word_value[part.word[k]];
+  return `${text(...wordOf(part, t))}, ${fmt.signed(sum ?? NaN, entry.digits.word)}`;
+}
+
+/**
+ * @param {Why} why @param {SideName} side @param {Prose} prose @param {number | null} t @param {HTMLElement} line
+ */
+function pointAt(why, side, prose, t, line) {
+  const { ui, entry } = why;
+  if (t === null || entry === null) {
+    prose.mark("pointed", []);
+    fill(line, hint(why));
+    return;
+  }
+  const [a, b] = ui.get("unit") === "word" ? wordOf(entry[side], t) : [t, t];
+  prose.mark("pointed", [[prose.begin[a], prose.end[b]]]);
+  fill(line, readoutOf(why, side, prose, t, a, b));
+}
+
+/** Both sides of what is explained, and the choice that waits to be computed. @param {Why} why @param {Prose} prose */
+function markExplained(why, prose) {
+  const { ui, entry } = why;
+  const target = ui.get("target");
+  const asked = ["span", "rival"].filter(
+    name => !(target in ABOUT_NO_SPAN) && (name === "span" || target === "contrast"),
+  );
+  prose.mark("best", entry?.span.length ? [entry.span] : []);
+  prose.mark("rival", entry?.rival.length ? [entry.rival] : []);
+  const waiting = why.live && why.place() < 0;
+  prose.mark("selected", waiting ? asked.map(name => why.asked(name)).filter(side => side.length === 2) : []);
+}
+
+/** @param {Why} why @param {SideName} side @param {Prose} prose */
+function shadeSide(why, side, prose) {
+  /** @type {Unit} */
+  const by = why.ui.get("unit");
+  prose.shade(valuesOf(why, side, prose.begin.length), { most: why.entry?.most[by] || 1, signed: true });
+}
+
+/** What the shades mean, and the mark of what the window does not see. @param {Why} why @returns {Child} */
+function valueLegend({ ui, entry, begin }) {
+  if (entry === null) return null;
+  /** @type {Unit} */
+  const by = ui.get("unit");
+  return [mount(entry.legend[by]), entry.context.value.length < begin.length && outside()];
 }
 
 /**
@@ -404,10 +435,10 @@ function readoutOf(why, side, prose, t, a, b) {
   const { entry } = why;
   if (entry === null) return null;
   const part = entry[side],
-    k = t - part.first;
+    k = valueAt(part, t);
   /** @param {number} from @param {number} to */
   const text = (from, to) => said(prose.words.slice(prose.begin[from], prose.end[to]));
-  if (k < 0 || k >= part.value.length) return ["“", text(t, t), "” is outside of the window that is explained"];
+  if (k === null) return ["“", text(t, t), "” is outside of the window that is explained"];
   if (why.ui.get("unit") === "token" || a === b) {
     const number = why.ui.get("unit") === "token" || part.word[k] < 0 ? part.value[k] : part.word_value[part.word[k]];
     return ["“", text(t, t), "” ", h("b", {}, fmt.signed(number ?? NaN, entry.digits.word)), " logits"];

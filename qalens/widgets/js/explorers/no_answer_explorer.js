@@ -252,7 +252,7 @@ function oneReading(state) {
         ),
         head,
         golds(reading),
-        windowTable(state, reading),
+        windowTable(reading),
         ruleNote(reading),
       );
     },
@@ -282,78 +282,72 @@ function ruleNote(reading) {
   return h("p", { class: "ql-note" }, rule, " The best span of all windows is compared with it.");
 }
 
-/** @param {NoAnswerState} _state @param {MarginReading} reading */
-function windowTable(_state, reading) {
-  const scores = reading.windows.flatMap(w => [w.null, w.score]).filter(x => x !== null);
-  let low = Math.min(0, ...scores.slice(0, 2)),
-    high = low;
-  for (const x of scores) [low, high] = [Math.min(low, x), Math.max(high, x)];
-  const best = reading.windows.reduce(
-    (a, w, k) => (w.score !== null && (a < 0 || w.score > Number(reading.windows[a].score)) ? k : a),
-    -1,
+/** @param {MarginReading} reading */
+function windowTable(reading) {
+  const deciding = decidingWindows(reading);
+  const names = [
+    reading.windows[0].document === null ? "window (characters)" : "document (characters)",
+    "null score",
+    "best span",
+    "margin",
+    "P(no answer)",
+    "its best span",
+  ];
+  const head = h(
+    "tr",
+    {},
+    names.map(name => h("th", { scope: "col" }, name)),
   );
-  const counted =
-    reading.rule === "mean"
-      ? -1
-      : reading.windows.reduce((a, w, k) => {
-          if (w.null === null) return a;
-          const ahead =
-            a < 0 ||
-            (reading.rule === "min"
-              ? w.null < Number(reading.windows[a].null)
-              : w.null > Number(reading.windows[a].null));
-          return ahead ? k : a;
-        }, -1);
-  const rows = decidingFirst(reading.windows, [best, counted]).map(([window, k]) =>
-    h(
-      "tr",
-      {},
-      h(
-        "td",
-        {},
-        window.document === null ? `${k + 1}` : said(window.document),
-        window.held !== null &&
-          h("span", { class: "ql-soft" }, ` ${fmt.whole(window.held[0])}–${fmt.whole(window.held[1])}`),
-      ),
-      h(
-        "td",
-        { "data-label": "null" },
-        k === counted && reading.windows.length > 1 ? h("b", {}, fmt.logit(window.null), " ◂") : fmt.logit(window.null),
-      ),
-      h(
-        "td",
-        { "data-label": "best" },
-        k === best && reading.windows.length > 1 ? h("b", {}, fmt.logit(window.score), " ◂") : fmt.logit(window.score),
-      ),
-      h("td", {}, window.score === null || window.null === null ? "–" : fmt.signed(window.null - window.score)),
-      h("td", { "data-label": "none" }, fmt.percent(window.none)),
-      h("td", { class: "ql-na-best" }, window.best === null ? "–" : said(cut(window.best, 48))),
-    ),
-  );
+  const rows = decidingFirst(reading.windows, deciding).map(([window, k]) => windowRow(window, k, deciding));
   return h(
     "div",
     { class: "ql-na-list" },
+    h("table", { class: "ql-numbers" }, h("thead", {}, head), h("tbody", {}, rows)),
+  );
+}
+
+/**
+ * The window whose best span counts, and the one whose null score does; −1 for none, and where there is no other.
+ *
+ * @param {MarginReading} reading @returns {[best: number, counted: number]}
+ */
+function decidingWindows({ windows, rule }) {
+  if (windows.length === 1) return [-1, -1];
+  /** @param {(window: MarginWindow) => number | null} of @param {1 | -1} sign 1 for the largest, -1 for the smallest */
+  const extreme = (of, sign) =>
+    windows.reduce((a, window, k) => {
+      const x = of(window);
+      return x !== null && (a < 0 || sign * x > sign * Number(of(windows[a]))) ? k : a;
+    }, -1);
+  return [
+    extreme(window => window.score, 1),
+    rule === "mean" ? -1 : extreme(window => window.null, rule === "min" ? -1 : 1),
+  ];
+}
+
+/**
+ * One window in numbers; the one that decides is marked where it does.
+ *
+ * @param {MarginWindow} window @param {number} k @param {[best: number, counted: number]} deciding
+ */
+function windowRow(window, k, [best, counted]) {
+  const { held, score } = window;
+  /** @param {number | null} x @param {boolean} decides */
+  const logit = (x, decides) => (decides ? h("b", {}, fmt.logit(x), " ◂") : fmt.logit(x));
+  return h(
+    "tr",
+    {},
     h(
-      "table",
-      { class: "ql-numbers" },
-      h(
-        "thead",
-        {},
-        h(
-          "tr",
-          {},
-          [
-            reading.windows[0].document === null ? "window (characters)" : "document (characters)",
-            "null score",
-            "best span",
-            "margin",
-            "P(no answer)",
-            "its best span",
-          ].map(name => h("th", { scope: "col" }, name)),
-        ),
-      ),
-      h("tbody", {}, rows),
+      "td",
+      {},
+      window.document === null ? `${k + 1}` : said(window.document),
+      held !== null && h("span", { class: "ql-soft" }, ` ${fmt.whole(held[0])}–${fmt.whole(held[1])}`),
     ),
+    h("td", { "data-label": "null" }, logit(window.null, k === counted)),
+    h("td", { "data-label": "best" }, logit(score, k === best)),
+    h("td", {}, score === null || window.null === null ? "–" : fmt.signed(window.null - score)),
+    h("td", { "data-label": "none" }, fmt.percent(window.none)),
+    h("td", { class: "ql-na-best" }, window.best === null ? "–" : said(cut(window.best, 48))),
   );
 }
 

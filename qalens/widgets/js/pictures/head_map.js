@@ -8,7 +8,7 @@ import { title } from "../parts.js";
 import { pointer } from "../ui.js";
 import { mix } from "./canvas.js";
 
-/** @import { Colours, Context, HeadsEntry } from "../types" */
+/** @import { Canvas, Child, Colours, Context, HeadsEntry } from "../types" */
 /** @import { Ui } from "../ui.js" */
 
 export const GUTTER = 34; // pixels left of a map, for the numbers of its rows
@@ -21,6 +21,12 @@ const TARGETS = [
   ["no_answer", "no answer"],
   ["margin", "margin"],
 ];
+
+/**
+ * What the parts of a map of heads share: what is drawn, how many pixels a head is wide, and which head is pointed at.
+ *
+ * @typedef {{ ui: Ui, entry: () => HeadsEntry | null, unit: number, row: number | null, head: number | null }} HeadsState
+ */
 
 /** @param {{ ui: Ui }} state */
 export function headMap({ ui }) {
@@ -35,9 +41,37 @@ export function headMap({ ui }) {
     return !found.some(one => one.target === ui.get("target") && one.by === ui.get("by"));
   };
   const work = worker(ui, { live, missing, label: "Take out each head" });
-  const picture = headPicture(ui, entry),
+  const controls = headControls(ui),
+    picture = headPicture(ui, entry),
     place = h("div", {}),
     chosen = h("div", {});
+  append(el, [
+    title("Heads", "how a number of the reading changes when one attention head says nothing"),
+    live && controls.el,
+    work.el,
+    place,
+  ]);
+  const tell = () => work.show();
+  const show = () => {
+    controls.show();
+    const now = entry();
+    if (now === null) fill(place);
+    else {
+      const held = place.contains(document.activeElement) && document.activeElement?.closest("[role=listbox]");
+      fill(chosen, mapsComputed(ui));
+      if (!picture.el.isConnected) fill(place, picture.el, chosen);
+      picture.show();
+      /** @type {HTMLElement | null} */
+      const option = chosen.querySelector("[aria-selected=true]");
+      if (held) option?.focus();
+    }
+    tell();
+  };
+  return { el, show, tell };
+}
+
+/** The number that heads are held against, and what takes the place of a head. @param {Ui} ui */
+function headControls(ui) {
   const target = ui.choice({
     label: "What heads are held against",
     options: TARGETS,
@@ -55,37 +89,17 @@ export function headMap({ ui }) {
   });
   /** @param {string} name @param {HTMLElement} part */
   const control = (name, part) => h("div", { class: "ql-control" }, h("span", { class: "ql-soft" }, name), part);
-  append(el, [
-    title("Heads", "how a number of the reading changes when one attention head says nothing"),
-    live
-      ? h(
-          "div",
-          { class: "ql-controls", role: "group", "aria-label": "What heads are held against" },
-          control("explain", target.el),
-          control("put", by.el),
-        )
-      : null,
-    work.el,
-    place,
-  ]);
-  const tell = () => work.show();
+  const el = h(
+    "div",
+    { class: "ql-controls", role: "group", "aria-label": "What heads are held against" },
+    control("explain", target.el),
+    control("put", by.el),
+  );
   const show = () => {
     target.set(ui.get("target"));
     by.set(ui.get("by"));
-    const now = entry();
-    if (now === null) fill(place);
-    else {
-      const held = place.contains(document.activeElement) && document.activeElement?.closest("[role=listbox]");
-      fill(chosen, mapsComputed(ui));
-      if (!picture.el.isConnected) fill(place, picture.el, chosen);
-      picture.show();
-      /** @type {HTMLElement | null} */
-      const option = chosen.querySelector("[aria-selected=true]");
-      if (held) option?.focus();
-    }
-    tell();
   };
-  return { el, show, tell };
+  return { el, show };
 }
 
 /** Every map that was computed, to be shown again at once. @param {Ui} ui */
@@ -126,70 +140,79 @@ function turnTo(ui, k) {
  * @param {Ui} ui @param {() => HeadsEntry | null} entry
  */
 function headPicture(ui, entry) {
-  /** @type {{ row: number | null, head: number | null }} */
-  const cursor = { row: null, head: null };
-  let unit = 1;
-  /** @param {number} head @param {number} width @param {number} heads */
-  const across = (head, width, heads) => GUTTER + head * Math.min(44, (width - GUTTER) / heads);
+  /** @type {HeadsState} */
+  const state = { ui, entry, unit: 1, row: null, head: null };
   const canvas = ui.canvas({
     label: "",
     height: 100,
     paint: (context, width, _, colours) => {
       const now = entry();
       if (now === null) return;
-      unit = across(1, width, now.change[0].length) - GUTTER;
-      paintHeads(context, now, unit, colours);
+      state.unit = Math.min(44, (width - GUTTER) / now.change[0].length);
+      paintHeads(context, now, state.unit, colours);
     },
   });
   const over = ui.canvas({
     label: "",
     height: 100,
-    paint: (context, _, __, colours) => {
-      if (cursor.row === null || cursor.head === null) return;
-      context.strokeStyle = colours.ink;
-      context.lineWidth = 2;
-      context.strokeRect(GUTTER + cursor.head * unit, cursor.row * HEAD_ROW + 1, unit - 1, HEAD_ROW - 2);
-    },
+    paint: (context, _, __, colours) => frameHead(context, state, colours),
   });
-  over.el.classList.add("ql-over");
-  over.el.setAttribute("aria-hidden", "true");
-  const stack = h(
-    "div",
-    {
-      class: "ql-map",
-      tabindex: 0,
-      role: "application",
-      "aria-label": "Map of layers and heads. The arrows move from head to head.",
-    },
-    canvas.el,
-    over.el,
-  );
+  const stack = pointedMap(canvas, over, "Map of layers and heads. The arrows move from head to head.");
   const heading = h("p", { class: "ql-target" }),
     line = h("p", { class: "ql-readout" }),
     note = h("p", { class: "ql-note" }),
     legend = h("div", { class: "ql-legend" });
   const el = h("div", {}, heading, stack, line, legend, note);
-  const words = () => {
-    const now = entry(),
-      { row, head } = cursor;
-    if (now === null || row === null || head === null) return "";
-    const change = now.change[row][head],
-      { amount, digits } = now;
-    if (change === null) return `layer ${row + 1}, head ${head + 1}: not a number without it`;
-    const kind =
-      change < 0 ? "it contributes positively" : change > 0 ? "it contributes negatively" : "it changes nothing";
-    return `layer ${row + 1}, head ${head + 1}: ${fmt.logit(Number(amount) + change)} without it, ${fmt.signed(change, digits)}: ${kind}`;
-  };
   /** @param {number | null} row @param {number | null} head */
   const point = (row, head) => {
-    Object.assign(cursor, { row, head });
+    Object.assign(state, { row, head });
     over.draw();
-    fill(line, row === null ? "Point at a head to see what happens without it." : words());
+    fill(line, row === null ? "Point at a head to see what happens without it." : headWords(state));
   };
+  pointAtHeads(state, stack, point);
+  walkHeads(state, stack, point);
+  const show = () => {
+    const now = entry();
+    if (now === null) return;
+    const height = now.change.length * HEAD_ROW + 20;
+    canvas.resize(height);
+    over.resize(height);
+    fill(heading, ablated(now));
+    const strongest = strongestHeads(now);
+    canvas.el.setAttribute(
+      "aria-label",
+      `Map of ${now.change.length} layers and ${now.change[0].length} heads. Largest changes in logits: ${strongest.join("; ")}.`,
+    );
+    fill(note, strongest.length ? `Strongest: ${strongest.join(" · ")}` : "No head changes anything.");
+    fill(legend, headLegend(now));
+    point(null, null);
+  };
+  return { el, show };
+}
+
+/**
+ * A map that takes the keys: its canvas, and one above it for what is pointed at.
+ *
+ * @param {Canvas} canvas @param {Canvas} over @param {string} label
+ */
+export function pointedMap(canvas, over, label) {
+  over.el.classList.add("ql-over");
+  over.el.setAttribute("aria-hidden", "true");
+  return h("div", { class: "ql-map", tabindex: 0, role: "application", "aria-label": label }, canvas.el, over.el);
+}
+
+/**
+ * The head under the mouse; of a map that the keys reach, the strongest one.
+ *
+ * @param {HeadsState} state @param {HTMLElement} stack
+ * @param {(row: number | null, head: number | null) => void} point
+ */
+function pointAtHeads(state, stack, point) {
+  const { ui, entry } = state;
   ui.listen(stack, "pointermove", event => {
-    const [x, y] = pointer(event, canvas.el);
+    const [x, y] = pointer(event, stack);
     const row = Math.floor(y / HEAD_ROW),
-      head = Math.floor((x - GUTTER) / unit),
+      head = Math.floor((x - GUTTER) / state.unit),
       change = entry()?.change ?? [[]];
     const inside = row >= 0 && row < change.length && head >= 0 && head < change[0].length;
     point(inside ? row : null, inside ? head : null);
@@ -198,8 +221,18 @@ function headPicture(ui, entry) {
   ui.listen(stack, "blur", () => point(null, null));
   ui.listen(stack, "focus", () => {
     const [layer, head] = entry()?.strongest[0] ?? [1, 1];
-    if (cursor.row === null) point(layer - 1, head - 1);
+    if (state.row === null) point(layer - 1, head - 1);
   });
+}
+
+/**
+ * The arrows move from head to head.
+ *
+ * @param {HeadsState} state @param {HTMLElement} stack
+ * @param {(row: number | null, head: number | null) => void} point
+ */
+function walkHeads(state, stack, point) {
+  const { ui, entry } = state;
   ui.listen(stack, "keydown", event => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     const step = {
@@ -216,51 +249,66 @@ function headPicture(ui, entry) {
     const change = entry()?.change;
     if (change === undefined) return;
     point(
-      clamp((cursor.row ?? 0) + step[0], 0, change.length - 1),
-      clamp((cursor.head ?? 0) + step[1], 0, change[0].length - 1),
+      clamp((state.row ?? 0) + step[0], 0, change.length - 1),
+      clamp((state.head ?? 0) + step[1], 0, change[0].length - 1),
     );
-    ui.say(words());
+    ui.say(headWords(state));
   });
-  const show = () => {
-    const now = entry();
-    if (now === null) return;
-    const height = now.change.length * HEAD_ROW + 20;
-    canvas.resize(height);
-    over.resize(height);
-    fill(
-      heading,
-      quotations(now.words),
-      " = ",
-      h("b", {}, fmt.logit(now.amount)),
-      now.by === "zero" ? ", each head set to zero in turn" : ", each head set to its mean in turn",
-    );
-    const told = now.strongest.map(
-      ([layer, head, change]) => `layer ${layer} head ${head} ${fmt.signed(change, now.digits)}`,
-    );
-    canvas.el.setAttribute(
-      "aria-label",
-      `Map of ${now.change.length} layers and ${now.change[0].length} heads. Largest changes in logits: ${told.join("; ")}.`,
-    );
-    fill(note, told.length ? `Strongest: ${told.join(" · ")}` : "No head changes anything.");
-    fill(
-      legend,
-      now.most
-        ? [
-            h(
-              "span",
-              {},
-              `${fmt.signed(-now.most, now.digits)} `,
-              h("i", { class: "ql-ramp ql-ramp-for-against" }),
-              ` ${fmt.signed(now.most, now.digits)} logits without the head`,
-            ),
-            h("span", {}, "− it contributes positively"),
-            h("span", {}, "+ it contributes negatively"),
-          ]
-        : null,
-    );
-    point(null, null);
-  };
-  return { el, show };
+}
+
+// --- words ------------------------------------------------------------------------------------------------------------
+
+/** What happens without the head that is pointed at. @param {HeadsState} state */
+function headWords({ entry, row, head }) {
+  const now = entry();
+  if (now === null || row === null || head === null) return "";
+  const change = now.change[row][head],
+    { amount, digits } = now;
+  if (change === null) return `layer ${row + 1}, head ${head + 1}: not a number without it`;
+  const kind =
+    change < 0 ? "it contributes positively" : change > 0 ? "it contributes negatively" : "it changes nothing";
+  return `layer ${row + 1}, head ${head + 1}: ${fmt.logit(Number(amount) + change)} without it, ${fmt.signed(change, digits)}: ${kind}`;
+}
+
+/** The number that is explained, and what was done to each head. @param {HeadsEntry} entry @returns {Child[]} */
+function ablated({ words, amount, by }) {
+  return [
+    quotations(words),
+    " = ",
+    h("b", {}, fmt.logit(amount)),
+    by === "zero" ? ", each head set to zero in turn" : ", each head set to its mean in turn",
+  ];
+}
+
+/** @param {HeadsEntry} entry */
+function strongestHeads({ strongest, digits }) {
+  return strongest.map(([layer, head, change]) => `layer ${layer} head ${head} ${fmt.signed(change, digits)}`);
+}
+
+/** @param {HeadsEntry} entry @returns {Child} */
+function headLegend({ most, digits }) {
+  if (!most) return null;
+  return [
+    h(
+      "span",
+      {},
+      `${fmt.signed(-most, digits)} `,
+      h("i", { class: "ql-ramp ql-ramp-for-against" }),
+      ` ${fmt.signed(most, digits)} logits without the head`,
+    ),
+    h("span", {}, "− it contributes positively"),
+    h("span", {}, "+ it contributes negatively"),
+  ];
+}
+
+// --- paint ------------------------------------------------------------------------------------------------------------
+
+/** @param {Context} context @param {HeadsState} state @param {Colours} colours */
+function frameHead(context, { unit, row, head }, colours) {
+  if (row === null || head === null) return;
+  context.strokeStyle = colours.ink;
+  context.lineWidth = 2;
+  context.strokeRect(GUTTER + head * unit, row * HEAD_ROW + 1, unit - 1, HEAD_ROW - 2);
 }
 
 /** @param {Context} context @param {HeadsEntry} entry @param {number} unit @param {Colours} colours */

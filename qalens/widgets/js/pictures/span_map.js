@@ -2,17 +2,18 @@
 // The tokens of one reading as starts and ends, and all its spans as a map under them.
 
 import { fill, h } from "../dom.js";
-import { clamp, fmt } from "../numbers.js";
+import { fmt } from "../numbers.js";
 import { pointer } from "../ui.js";
 import { cutMiddle } from "../words.js";
-import { logShare, mix, paintBand, paintBars, TokenAxis } from "./canvas.js";
+import { logShare, paintBand, paintBars, TokenAxis } from "./canvas.js";
+import { minimap, ROOM } from "./token_minimap.js";
 
-/** @import { Answer, Colours, Context, Run, SpanHover, SpanState } from "../types" */
+/** @import { Answer, Canvas, Colours, Context, Run, SpanHover, SpanState } from "../types" */
 /** @import { Spans } from "./spans.js" */
+/** @import { Ui } from "../ui.js" */
 /** @import { Words } from "../words.js" */
 
 const GUTTER = 44; // pixels left of an axis, for its labels
-const ROOM = 150; // tokens that one axis shows at a time
 const LANE = 40; // pixels of the start lane, and of the end lane
 const TAG = 22; // pixels of one named span between the lanes and the map
 const WORD = 74; // pixels from one word over the axis to the next
@@ -21,36 +22,21 @@ const WORD = 74; // pixels from one word over the axis to the next
 
 /** @param {SpanState} state @param {Words} words */
 export function pictures(state, words) {
-  const { ui, view, spans } = state;
+  const { ui, spans } = state;
   const shown = { from: 0, to: Math.min(spans.n, ROOM) };
-  const rows = rowsToShow(state),
-    cell = rows > 20 ? 5 : rows > 10 ? 7 : 9;
-  const laneTop = 24,
-    zero = laneTop + LANE,
-    laneEnd = zero + LANE;
-  const mapTop = laneEnd + 12 + TAG * (view.rival === null ? 1 : 2);
-  const height = mapTop + rows * cell + 4;
+  const layout = layoutOf(state);
   /** @param {number} width */
-  const axis = width => new TokenAxis(shown.from, shown.to, width - 4, { left: GUTTER });
-  const title = h("strong", {}, "");
+  const axisOf = width => new TokenAxis(shown.from, shown.to, width - 4, { left: GUTTER });
   const main = ui.canvas({
     label: "",
-    height,
-    paint(context, width, _, colours) {
-      const a = axis(width);
-      paintWords(context, a, state, { words, y: 8, bottom: laneTop - 4, colours, width });
-      if (ui.get("scale") === "logits") paintLogits(context, a, state, { zero, lane: LANE, colours });
-      else paintLanes(context, a, state, { zero, lane: LANE, colours });
-      paintTags(context, a, state, { top: laneEnd + 8, colours, width });
-      paintMap(context, a, state, { top: mapTop, rows, cell, colours });
-    },
+    height: layout.height,
+    paint: (context, width, _, colours) =>
+      paintPicture(context, axisOf(width), state, { words, layout, colours, width }),
   });
   const over = ui.canvas({
     label: "",
-    height,
-    paint(context, width, _, colours) {
-      paintPointed(context, axis(width), state, { laneTop, laneEnd, mapTop, rows, cell, colours });
-    },
+    height: layout.height,
+    paint: (context, width, _, colours) => paintPointed(context, axisOf(width), state, { ...layout, colours }),
   });
   over.el.setAttribute("aria-hidden", "true");
   over.el.classList.add("ql-over");
@@ -59,76 +45,12 @@ export function pictures(state, words) {
     over.draw();
     if (middle !== undefined) state.reveal(middle);
   });
-  const el = h(
-    "div",
-    {},
-    map.el,
-    h("div", { class: "ql-stack" }, main.el, over.el),
-    h(
-      "p",
-      { class: "ql-note ql-key" },
-      "In the map each cell is a span: under its first token, as deep as it is long, up to ",
-      fmt.count(view.longest, "token"),
-      ". The stronger its colour, the more probable (log scale). The outlined cell is the ",
-      view.answer === null ? "best span, which was rejected." : "answer.",
-    ),
-  );
-
-  /** @param {MouseEvent} event @returns {SpanHover | null} */
-  const at = event => {
-    const [x, y] = pointer(event, main.el);
-    const token = axis(main.width).at(x);
-    if (token < 0) return null;
-    if (y < mapTop) return { token };
-    const row = Math.floor((y - mapTop) / cell);
-    const span = row < rows ? spans.score(token, token + row) : null;
-    return span === null ? null : { span };
-  };
-  ui.listen(over.el, "pointermove", event => state.point(at(event)));
-  ui.listen(over.el, "pointerleave", () => state.point(null));
-  ui.listen(over.el, "click", event => {
-    const hit = at(event);
-    if (hit !== null) state.select(hit.span ?? state.meant(hit.token));
-  });
-
-  const scale = ui.choice({
-    label: "What the strips show",
-    options: [
-      ["probability", "probability"],
-      ["logits", "logits"],
-    ],
-    value: ui.get("scale"),
-    change: value => ui.set("scale", value),
-  });
-  const given = ui.choice({
-    label: "What the probabilities count",
-    options: [
-      [true, "if answered"],
-      [false, "with no answer"],
-    ],
-    value: ui.get("given_answer"),
-    change: value => ui.set("given_answer", value),
-  });
-  ui.on("scale", () => scale.set(ui.get("scale")));
-  ui.on("given_answer", () => given.set(ui.get("given_answer")));
-  const heading = h(
-    "div",
-    { class: "ql-h" },
-    title,
-    h(
-      "span",
-      {},
-      "starts ",
-      h("i", { class: "ql-swatch" }),
-      " up, ends ",
-      h("i", { class: "ql-swatch ql-c-end" }),
-      " down",
-    ),
-    h("span", { class: "ql-tools ql-push" }, scale.el, given.el),
-  );
+  const el = h("div", {}, map.el, h("div", { class: "ql-stack" }, main.el, over.el), mapKey(state));
+  pointAtSpans(state, over, layout, axisOf);
+  const title = h("strong", {}, "");
   return {
     el,
-    heading,
+    heading: stripHeading(ui, title),
     draw() {
       main.draw();
       over.draw();
@@ -149,6 +71,95 @@ export function pictures(state, words) {
   };
 }
 
+/** @typedef {ReturnType<typeof layoutOf>} Layout */
+
+/** What stands where on the canvas, in pixels from its top, and the rows of the map. @param {SpanState} state */
+function layoutOf(state) {
+  const rows = rowsToShow(state),
+    cell = rows > 20 ? 5 : rows > 10 ? 7 : 9;
+  const laneTop = 24,
+    zero = laneTop + LANE,
+    laneEnd = zero + LANE;
+  const mapTop = laneEnd + 12 + TAG * (state.view.rival === null ? 1 : 2);
+  return { rows, cell, laneTop, zero, laneEnd, mapTop, height: mapTop + rows * cell + 4 };
+}
+
+/** What the map means. @param {SpanState} state */
+function mapKey({ view }) {
+  return h(
+    "p",
+    { class: "ql-note ql-key" },
+    "In the map each cell is a span: under its first token, as deep as it is long, up to ",
+    fmt.count(view.longest, "token"),
+    ". The stronger its colour, the more probable (log scale). The outlined cell is the ",
+    view.answer === null ? "best span, which was rejected." : "answer.",
+  );
+}
+
+/** What the strips show, with the choices of it. @param {Ui} ui @param {HTMLElement} title */
+function stripHeading(ui, title) {
+  const scale = ui.choice({
+    label: "What the strips show",
+    options: [
+      ["probability", "probability"],
+      ["logits", "logits"],
+    ],
+    value: ui.get("scale"),
+    change: value => ui.set("scale", value),
+  });
+  const given = ui.choice({
+    label: "What the probabilities count",
+    options: [
+      [true, "if answered"],
+      [false, "with no answer"],
+    ],
+    value: ui.get("given_answer"),
+    change: value => ui.set("given_answer", value),
+  });
+  ui.on("scale", () => scale.set(ui.get("scale")));
+  ui.on("given_answer", () => given.set(ui.get("given_answer")));
+  return h(
+    "div",
+    { class: "ql-h" },
+    title,
+    h(
+      "span",
+      {},
+      "starts ",
+      h("i", { class: "ql-swatch" }),
+      " up, ends ",
+      h("i", { class: "ql-swatch ql-c-end" }),
+      " down",
+    ),
+    h("span", { class: "ql-tools ql-push" }, scale.el, given.el),
+  );
+}
+
+/**
+ * The token or the span under the mouse; a click selects it.
+ *
+ * @param {SpanState} state @param {Canvas} over @param {Layout} layout @param {(width: number) => TokenAxis} axisOf
+ */
+function pointAtSpans(state, over, { rows, cell, mapTop }, axisOf) {
+  const { ui, spans } = state;
+  /** @param {MouseEvent} event @returns {SpanHover | null} */
+  const at = event => {
+    const [x, y] = pointer(event, over.el);
+    const token = axisOf(over.width).at(x);
+    if (token < 0) return null;
+    if (y < mapTop) return { token };
+    const row = Math.floor((y - mapTop) / cell);
+    const span = row < rows ? spans.score(token, token + row) : null;
+    return span === null ? null : { span };
+  };
+  ui.listen(over.el, "pointermove", event => state.point(at(event)));
+  ui.listen(over.el, "pointerleave", () => state.point(null));
+  ui.listen(over.el, "click", event => {
+    const hit = at(event);
+    if (hit !== null) state.select(hit.span ?? state.meant(hit.token));
+  });
+}
+
 /**
  * Rows of the map down to the longest span that would be seen, so that no empty ones are drawn.
  *
@@ -165,6 +176,21 @@ function rowsToShow({ spans }) {
     }
   }
   return Math.min(most, spans.longest);
+}
+
+/**
+ * Words, strips, named spans and the map, from the top down.
+ *
+ * @param {Context} context @param {TokenAxis} axis @param {SpanState} state
+ * @param {{ words: Words, layout: Layout, colours: Colours, width: number }} options
+ */
+function paintPicture(context, axis, state, { words, layout, colours, width }) {
+  const { laneTop, zero, laneEnd, mapTop, rows, cell } = layout;
+  const paintStrips = state.ui.get("scale") === "logits" ? paintLogits : paintLanes;
+  paintWords(context, axis, state, { words, y: 8, bottom: laneTop - 4, colours, width });
+  paintStrips(context, axis, state, { zero, lane: LANE, colours });
+  paintTags(context, axis, state, { top: laneEnd + 8, colours, width });
+  paintMap(context, axis, state, { top: mapTop, rows, cell, colours });
 }
 
 /**
@@ -250,17 +276,7 @@ function paintLogits(context, axis, state, { zero, lane, colours }) {
     ["start", -1, colours.answer],
     ["end", 1, colours.end],
   ];
-  let low = Infinity,
-    high = -Infinity;
-  for (const [which] of lanes) {
-    for (let t = axis.from; t < axis.to; t++) {
-      const value = spans.largest(which)[t];
-      if (Number.isFinite(value)) [low, high] = [Math.min(low, value), Math.max(high, value)];
-    }
-    const null_ = view.null?.[which] ?? NaN;
-    if (Number.isFinite(null_)) [low, high] = [Math.min(low, null_), Math.max(high, null_)];
-  }
-  if (!(high > low)) [low, high] = [low - 1, low + 1];
+  const [low, high] = logitRange(axis, state);
   for (const [which, direction, colour] of lanes) {
     const values = spans.largest(which);
     paintBars(context, axis, t => Math.max(0, values[t] - low), {
@@ -291,6 +307,25 @@ function paintLogits(context, axis, state, { zero, lane, colours }) {
     down: fmt.logit(high, 1),
     middle: fmt.logit(low, 1),
   });
+}
+
+/**
+ * The smallest and the largest logit that is drawn, with those of the null token.
+ *
+ * @param {TokenAxis} axis @param {SpanState} state @returns {[number, number]}
+ */
+function logitRange(axis, { spans, view }) {
+  let low = Infinity,
+    high = -Infinity;
+  /** @type {["start", "end"]} */
+  const edges = ["start", "end"];
+  for (const which of edges) {
+    const drawn = spans.largest(which).subarray(axis.from, axis.to);
+    for (const value of [...drawn, view.null?.[which] ?? NaN]) {
+      if (Number.isFinite(value)) [low, high] = [Math.min(low, value), Math.max(high, value)];
+    }
+  }
+  return high > low ? [low, high] : [low - 1, low + 1];
 }
 
 /**
@@ -440,115 +475,6 @@ function band(context, axis, i, j, { top, bottom, colour, alpha }) {
   context.fillStyle = colour;
   context.fillRect(left, top, right - left, bottom - top);
   context.globalAlpha = 1;
-}
-
-// --- long texts -------------------------------------------------------------------------------------------------------
-
-/**
- * Where in a long text the axis stands: a slider whose thumb frames the part that is drawn larger.
- *
- * @param {SpanState} state @param {{ from: number, to: number }} shown @param {(middle?: number) => void} moved
- */
-function minimap(state, shown, moved) {
-  const { ui, view, spans } = state;
-  if (spans.n <= ROOM) return { el: null, draw() {}, include() {} };
-  let size = Math.min(ROOM, spans.n);
-  /** @param {number} from */
-  const put = from => {
-    shown.from = Math.round(clamp(from, 0, spans.n - size));
-    shown.to = shown.from + size;
-    slider.thumb.style.setProperty("--wide", `${(100 * size) / spans.n}%`);
-  };
-  const slider = ui.slider({
-    label: "Part of the text that is drawn",
-    min: 0,
-    max: spans.n - size,
-    step: 1,
-    page: size,
-    value: 0,
-    share: () => size / spans.n,
-    text: from => `tokens ${fmt.whole(from + 1)} to ${fmt.whole(from + size)} of ${fmt.whole(spans.n)}`,
-    input: from => {
-      put(from);
-      moved(shown.from + (size >> 1));
-    },
-  });
-  slider.el.classList.add("ql-frame");
-  const picture = ui.canvas({ label: "", height: 26, paint: (...rest) => paintWhole(state, ...rest) });
-  picture.el.setAttribute("aria-hidden", "true");
-  slider.track.append(picture.el);
-  /** @param {number} factor */
-  const zoom = factor => () => {
-    const middle = (shown.from + shown.to) / 2;
-    size = Math.round(clamp(size * factor, 20, Math.min(spans.n, 600)));
-    slider.limit(0, spans.n - size);
-    put(middle - size / 2);
-    slider.set(shown.from);
-    moved();
-  };
-  put(0);
-  const words =
-    `The whole text: ${fmt.count(spans.n, "token")}` +
-    (view.windows.length > 1 ? ` in ${view.windows.length} windows` : "");
-  const el = h(
-    "div",
-    { class: "ql-whole" },
-    h(
-      "div",
-      { class: "ql-h" },
-      words,
-      h(
-        "span",
-        { class: "ql-tools ql-push" },
-        ui.button("−", zoom(1.6), { small: true, name: "Show more tokens" }),
-        ui.button("+", zoom(1 / 1.6), { small: true, name: "Show fewer tokens" }),
-      ),
-    ),
-    slider.el,
-  );
-  return {
-    el,
-    draw: picture.draw,
-    /** @param {number} token */
-    include(token) {
-      if (token < shown.from || token >= shown.to) put(token - size / 2);
-      slider.set(shown.from);
-      moved();
-    },
-  };
-}
-
-/**
- * The whole text as a strip: where an answer starts, and below it the windows.
- *
- * @param {SpanState} state @param {Context} context @param {number} width @param {number} height
- * @param {Colours} colours
- */
-function paintWhole(state, context, width, height, colours) {
-  const { spans, view } = state;
-  const strip = view.windows.length > 1 ? height - 9 : height;
-  /** @param {number} t */
-  const x = t => (width * t) / spans.n;
-  const bins = Math.max(1, Math.floor(width / 3)),
-    mass = new Float32Array(bins);
-  for (let t = 0; t < spans.n; t++) mass[Math.floor((bins * t) / spans.n)] += state.share() * spans.starts[t];
-  context.fillStyle = colours.field;
-  context.fillRect(0, 0, width, strip);
-  mass.forEach((p, k) => {
-    const depth = logShare(p, 3);
-    if (depth < 0.04) return;
-    context.fillStyle = mix(colours.field, colours.answer, depth);
-    context.fillRect((width * k) / bins, 0, width / bins, strip);
-  });
-  if (view.windows.length === 1) return;
-  context.strokeStyle = colours.soft;
-  spans.windows.forEach(({ first, last }, w) => {
-    const y = strip + 3 + 4 * (w % 2);
-    context.beginPath();
-    context.moveTo(x(first) + 0.5, y);
-    context.lineTo(x(last) - 0.5, y);
-    context.stroke();
-  });
 }
 
 /**

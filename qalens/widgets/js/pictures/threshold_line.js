@@ -6,7 +6,7 @@ import { clamp, fmt, ticks } from "../numbers.js";
 import { pointer } from "../ui.js";
 import { lastAtMost } from "../words.js";
 
-/** @import { Child, Colours, Context, Curve, MarginReading, NoAnswerState, Place } from "../types" */
+/** @import { Child, Colours, Context, Curve, MarginReading, NoAnswerState } from "../types" */
 
 const NA_LEFT = 44,
   NA_RIGHT = 12; // pixels beside the line, for the labels of an axis
@@ -31,91 +31,22 @@ function promised(state) {
   return state.view.promise?.threshold ?? null;
 }
 
+/** The figures by threshold, where there are many readings to count; else null. @param {NoAnswerState} state */
+function curveOf({ many, view }) {
+  return many ? view.curve : null;
+}
+
 /** @param {NoAnswerState} state */
 export function thresholdLine(state) {
-  const { ui, view, readings, many } = state;
+  const { ui, view, many } = state;
   let [low, high] = domain(state);
-  const step = high - low > 200 ? 0.1 : high - low > 20 ? 0.05 : 0.01;
-  const curve = many ? view.curve : null,
-    curved = curve !== null;
-  const height = curved ? 236 : many ? 96 : 84;
-  /** @type {Place} */
-  const place = (x, width) => NA_LEFT + ((x - low) / (high - low)) * (width - NA_LEFT - NA_RIGHT);
-  const label = curved
-    ? "Exact match and F1 by threshold"
-    : many
-      ? "The margins of all questions"
-      : "The margin on the line of thresholds";
-  const canvas = ui.canvas({
-    label,
-    height,
-    paint(context, width, tall, colours) {
-      if (curved) paintCurves(context, { width, top: 14, bottom: tall - 66, place, colours, state });
-      paintMargins(context, {
-        width,
-        top: curved ? tall - 58 : 26,
-        bottom: tall - 20,
-        low,
-        high,
-        place,
-        colours,
-        state,
-      });
-    },
-  });
-  const tellPython = ui.later(() => ui.save(), NA_SETTLED);
-  const slider = ui.slider({
-    label: "No-answer threshold, in logits",
-    min: low,
-    max: high,
-    step,
-    page: 1,
-    value: ui.get("threshold"),
-    text: value => `${fmt.logit(value)} logits; ${spoken(state, value)}`,
-    // Every step is seen here at once; Python hears of the place where the thumb comes to rest.
-    input: value => {
-      ui.model.set("threshold", value);
-      tellPython();
-    },
-  });
+  const canvas = lineCanvas(state, width => marginAxis(low, high, width)),
+    slider = lineSlider(state, low, high);
   const words = h("p", { class: "ql-na-words", "aria-live": "polite" });
   const tell = () => fill(words, thresholdWords(state));
-  if (many)
-    ui.listen(canvas.el, "click", event => {
-      const [x, y] = pointer(event, canvas.el);
-      const near = nearest(readings, value => place(value, canvas.width), x);
-      if (near !== null && y > height - 62) ui.set("selected", near);
-    });
   tell();
-  const best =
-    curve !== null && curve.best.threshold !== null
-      ? ui.button(
-          `best F1 here: ${curve.best.f1.toFixed(1)} at ${fmt.logit(curve.best.threshold)}`,
-          () => ui.set("threshold", curve.best.threshold),
-          { small: true },
-        )
-      : null;
-  const kept =
-    promised(state) === null
-      ? null
-      : ui.button(`promised: ${fmt.logit(promised(state))}`, () => ui.set("threshold", promised(state)), {
-          small: true,
-        });
-  const zero = ui.button("0", () => ui.set("threshold", 0), { small: true, name: "Set the threshold to 0" });
   return {
-    heading: h(
-      "div",
-      { class: "ql-h" },
-      h("strong", { role: "heading", "aria-level": 4 }, "Threshold"),
-      h(
-        "span",
-        {},
-        curved
-          ? ["questions with a margin up to it are answered; ", key("ql-swatch", "F1"), ", dashed: exact match"]
-          : "move it: the decision follows",
-      ),
-      h("span", { class: "ql-push ql-tools" }, best, kept, zero),
-    ),
+    heading: lineHeading(state),
     el: h(
       "div",
       {},
@@ -139,6 +70,89 @@ export function thresholdLine(state) {
 }
 
 /** @param {NoAnswerState} state */
+function lineHeading(state) {
+  return h(
+    "div",
+    { class: "ql-h" },
+    h("strong", { role: "heading", "aria-level": 4 }, "Threshold"),
+    h(
+      "span",
+      {},
+      curveOf(state) === null
+        ? "move it: the decision follows"
+        : ["questions with a margin up to it are answered; ", key("ql-swatch", "F1"), ", dashed: exact match"],
+    ),
+    h("span", { class: "ql-push ql-tools" }, thresholdButtons(state)),
+  );
+}
+
+/** Thresholds to go to at once: the best, the promised, and 0. @param {NoAnswerState} state @returns {Child[]} */
+function thresholdButtons(state) {
+  const { ui } = state;
+  const best = curveOf(state)?.best,
+    kept = promised(state);
+  /** @param {number} threshold */
+  const go = threshold => () => ui.set("threshold", threshold);
+  return [
+    best !== undefined &&
+      best.threshold !== null &&
+      ui.button(`best F1 here: ${best.f1.toFixed(1)} at ${fmt.logit(best.threshold)}`, go(best.threshold), {
+        small: true,
+      }),
+    kept !== null && ui.button(`promised: ${fmt.logit(kept)}`, go(kept), { small: true }),
+    ui.button("0", go(0), { small: true, name: "Set the threshold to 0" }),
+  ];
+}
+
+/** @param {NoAnswerState} state @param {number} low @param {number} high */
+function lineSlider(state, low, high) {
+  const { ui } = state;
+  const tellPython = ui.later(() => ui.save(), NA_SETTLED);
+  return ui.slider({
+    label: "No-answer threshold, in logits",
+    min: low,
+    max: high,
+    step: high - low > 200 ? 0.1 : high - low > 20 ? 0.05 : 0.01,
+    page: 1,
+    value: ui.get("threshold"),
+    text: value => `${fmt.logit(value)} logits; ${spoken(state, value)}`,
+    // Every step is seen here at once; Python hears of the place where the thumb comes to rest.
+    input: value => {
+      ui.model.set("threshold", value);
+      tellPython();
+    },
+  });
+}
+
+/**
+ * The margins, below the curves where there are some; of many readings a click looks at one.
+ *
+ * @param {NoAnswerState} state @param {(width: number) => MarginAxis} axisOf
+ */
+function lineCanvas(state, axisOf) {
+  const { ui, readings, many } = state;
+  const curve = curveOf(state);
+  const height = curve !== null ? 236 : many ? 96 : 84;
+  const alone = many ? "The margins of all questions" : "The margin on the line of thresholds";
+  const canvas = ui.canvas({
+    label: curve !== null ? "Exact match and F1 by threshold" : alone,
+    height,
+    paint(context, width, tall, colours) {
+      const axis = axisOf(width);
+      if (curve !== null) paintCurves(context, axis, state, { curve, top: 14, bottom: tall - 66, colours });
+      paintMargins(context, axis, state, { top: curve !== null ? tall - 58 : 26, bottom: tall - 20, colours });
+    },
+  });
+  if (many)
+    ui.listen(canvas.el, "click", event => {
+      const [x, y] = pointer(event, canvas.el);
+      const near = nearest(readings, axisOf(canvas.width), x);
+      if (near !== null && y > height - 62) ui.set("selected", near);
+    });
+  return canvas;
+}
+
+/** @param {NoAnswerState} state */
 function marginKey(state) {
   const known = state.readings.some(reading => reading.golds?.length === 0);
   return h(
@@ -158,29 +172,45 @@ function key(name, text) {
 /**
  * The number of the reading whose margin is nearest to a place on the line.
  *
- * @param {MarginReading[]} readings @param {(margin: number) => number} place @param {number} x
+ * @param {MarginReading[]} readings @param {MarginAxis} axis @param {number} x
  */
-function nearest(readings, place, x) {
+function nearest(readings, axis, x) {
   /** @type {number | null} */
   let best = null;
   let least = 12;
   readings.forEach((reading, k) => {
     if (reading.margin === null || reading.margin === undefined) return;
-    const away = Math.abs(place(reading.margin) - x);
+    const away = Math.abs(axis.x(reading.margin) - x);
     if (away < least) [best, least] = [k, away];
   });
   return best;
 }
 
+// --- paint ------------------------------------------------------------------------------------------------------------
+
+/** @typedef {ReturnType<typeof marginAxis>} MarginAxis */
+
 /**
- * @param {Context} context
- * @param {{ width: number, top: number, bottom: number, low: number, high: number, place: Place, colours: Colours,
- * state: NoAnswerState }} options
+ * Where margins from `low` to `high`, in logits, stand on a line of so many pixels.
+ *
+ * @param {number} low @param {number} high @param {number} width
  */
-function paintMargins(context, { width, top, bottom, low, high, place, colours, state }) {
-  const { readings, many, ui } = state;
-  const threshold = ui.get("threshold"),
-    at = clamp(place(threshold, width), NA_LEFT, width - NA_RIGHT);
+function marginAxis(low, high, width) {
+  const left = NA_LEFT,
+    right = width - NA_RIGHT;
+  /** @param {number} margin */
+  const x = margin => left + ((margin - low) / (high - low)) * (right - left);
+  /** The place of a margin, or the end of the line that is next to it. @param {number} margin */
+  const within = margin => clamp(x(margin), left, right);
+  return { low, high, left, right, width, x, within };
+}
+
+/**
+ * @param {Context} context @param {MarginAxis} axis @param {NoAnswerState} state
+ * @param {{ top: number, bottom: number, colours: Colours }} options
+ */
+function paintMargins(context, axis, state, { top, bottom, colours }) {
+  const at = axis.within(state.ui.get("threshold"));
   /** @param {number} from @param {number} to @param {string} colour */
   const shade = (from, to, colour) => {
     context.globalAlpha = 0.22;
@@ -188,41 +218,60 @@ function paintMargins(context, { width, top, bottom, low, high, place, colours, 
     context.fillRect(from, top, Math.max(0, to - from), bottom - top);
     context.globalAlpha = 1;
   };
-  shade(NA_LEFT, at, colours.answer);
-  shade(at, width - NA_RIGHT, colours.none);
+  shade(axis.left, at, colours.answer);
+  shade(at, axis.right, colours.none);
+  paintTicks(context, axis, bottom + 10, colours);
+  if (state.many) paintReadings(context, axis, state, { top, bottom, colours });
+  else paintReading(context, axis, state.readings[0], { at, top, bottom, colours });
+  upright(context, { at, top: top - 4, bottom: bottom + 4, thick: 2, colours });
+  const kept = promised(state);
+  if (kept !== null) {
+    context.setLineDash([4, 3]);
+    upright(context, { at: axis.x(kept), top: top - 4, bottom: bottom + 4, thick: 1.5, colours });
+    context.setLineDash([]);
+  }
+}
+
+/**
+ * The margin of the only reading as a dot with its number, and what the sides of the threshold mean.
+ *
+ * @param {Context} context @param {MarginAxis} axis @param {MarginReading} reading
+ * @param {{ at: number, top: number, bottom: number, colours: Colours }} options `at` is the place of the threshold
+ */
+function paintReading(context, { left, right, x }, { margin }, { at, top, bottom, colours }) {
+  const middle = (top + bottom) / 2,
+    dot = margin === null || margin === undefined ? -Infinity : x(margin);
   context.fillStyle = colours.soft;
   context.textBaseline = "middle";
-  const middle = (top + bottom) / 2;
-  if (!many) {
-    const margin = readings[0].margin,
-      dot = margin === null || margin === undefined ? -Infinity : place(margin, width);
-    context.textAlign = "left";
-    // At the outer end of its side; next to the dot where that is already there.
-    sideWords(context, "answers", NA_LEFT, at, dot, middle, () => [NA_LEFT + 6, dot + 12]);
-    sideWords(context, "no answer", at, width - NA_RIGHT, dot, middle, size => [
-      width - NA_RIGHT - 6 - size,
-      dot - 12 - size,
-    ]);
-  }
-  paintTicks(context, { low, high, y: bottom + 10, width, place, colours });
-  const looked = ui.get("selected");
+  context.textAlign = "left";
+  // At the outer end of its side; next to the dot where that is already there.
+  sideWords(context, "answers", left, at, dot, middle, () => [left + 6, dot + 12]);
+  sideWords(context, "no answer", at, right, dot, middle, size => [right - 6 - size, dot - 12 - size]);
+  if (margin === null || margin === undefined) return;
+  context.fillStyle = colours.ink;
+  context.beginPath();
+  context.arc(dot, middle, 5.5, 0, 2 * Math.PI);
+  context.fill();
+  context.textBaseline = "alphabetic";
+  // The label stays beside the threshold's own, and inside.
+  const words = `margin ${fmt.logit(margin)}`,
+    size = context.measureText(words).width;
+  context.fillText(words, clamp(dot - size / 2, left, right - size), top - 8);
+}
+
+/**
+ * A tick for the margin of each reading: above where there is an answer, below where there is none.
+ *
+ * @param {Context} context @param {MarginAxis} axis @param {NoAnswerState} state
+ * @param {{ top: number, bottom: number, colours: Colours }} options
+ */
+function paintReadings(context, axis, { ui, readings }, { top, bottom, colours }) {
+  const middle = (top + bottom) / 2,
+    looked = ui.get("selected");
   readings.forEach((reading, k) => {
     if (reading.margin === null || reading.margin === undefined) return;
-    const x = place(reading.margin, width),
+    const x = axis.x(reading.margin),
       none = reading.golds !== null && reading.golds.length === 0;
-    if (!many) {
-      context.fillStyle = colours.ink;
-      context.beginPath();
-      context.arc(x, middle, 5.5, 0, 2 * Math.PI);
-      context.fill();
-      context.textBaseline = "alphabetic";
-      // The label stays beside the threshold's own, and inside.
-      const words = `margin ${fmt.logit(reading.margin)}`,
-        size = context.measureText(words).width;
-      context.textAlign = "left";
-      context.fillText(words, clamp(x - size / 2, NA_LEFT, width - NA_RIGHT - size), top - 8);
-      return;
-    }
     context.fillStyle = none ? colours.none : colours.answer;
     context.globalAlpha = readings.length > 400 ? 0.25 : 0.6;
     if (none) context.fillRect(x - 0.75, middle, 1.5, bottom - middle);
@@ -234,13 +283,6 @@ function paintMargins(context, { width, top, bottom, low, high, place, colours, 
       context.strokeRect(x - 3, none ? middle : top, 6, middle - top);
     }
   });
-  upright(context, { at, top: top - 4, bottom: bottom + 4, thick: 2, colours });
-  const kept = promised(state);
-  if (kept !== null) {
-    context.setLineDash([4, 3]);
-    upright(context, { at: place(kept, width), top: top - 4, bottom: bottom + 4, thick: 1.5, colours });
-    context.setLineDash([]);
-  }
 }
 
 /**
@@ -268,45 +310,36 @@ function upright(context, { at, top, bottom, thick, colours }) {
   context.stroke();
 }
 
-/**
- * @param {Context} context
- * @param {{ low: number, high: number, y: number, width: number, place: Place, colours: Colours }} options
- */
-function paintTicks(context, { low, high, y, width, place, colours }) {
+/** @param {Context} context @param {MarginAxis} axis @param {number} y @param {Colours} colours */
+function paintTicks(context, axis, y, colours) {
   context.fillStyle = colours.soft;
   context.textAlign = "center";
   context.textBaseline = "middle";
-  for (const tick of ticks(low, high, clamp(Math.floor(width / 110), 3, 9))) {
-    const x = place(tick, width);
-    if (x > NA_LEFT + 8 && x < width - NA_RIGHT - 8) context.fillText(fmt.logit(tick, 0), x, y);
+  for (const tick of ticks(axis.low, axis.high, clamp(Math.floor(axis.width / 110), 3, 9))) {
+    const x = axis.x(tick);
+    if (x > axis.left + 8 && x < axis.right - 8) context.fillText(fmt.logit(tick, 0), x, y);
   }
 }
 
 /**
- * @param {Context} context
- * @param {{ width: number, top: number, bottom: number, place: Place, colours: Colours, state: NoAnswerState }} options
+ * @param {Context} context @param {MarginAxis} axis @param {NoAnswerState} state
+ * @param {{ curve: Curve, top: number, bottom: number, colours: Colours }} options
  */
-function paintCurves(context, { width, top, bottom, place, colours, state }) {
-  const curve = state.view.curve;
-  if (curve === null) return;
-  const all = [...curve.f1, ...curve.exact].filter(x => x !== null);
-  let least = 100,
-    most = 0;
-  for (const x of all) [least, most] = [Math.min(least, x), Math.max(most, x)];
-  const base = Math.max(0, 10 * Math.floor(least / 10)),
-    peak = Math.min(100, 10 * Math.ceil(Math.max(most, base + 10) / 10));
+function paintCurves(context, axis, state, { curve, top, bottom, colours }) {
+  const { base, peak } = figuresShown(curve);
   /** @param {number | null | undefined} value */
   const y = value => bottom - ((Number(value) - base) / (peak - base)) * (bottom - top);
   context.textAlign = "right";
   context.textBaseline = "middle";
   for (const tick of ticks(base, peak, 4)) {
     context.fillStyle = colours.soft;
-    context.fillText(`${tick}`, NA_LEFT - 8, y(tick));
+    context.fillText(`${tick}`, axis.left - 8, y(tick));
     context.fillStyle = colours.rule;
-    context.fillRect(NA_LEFT, y(tick) - 0.5, width - NA_LEFT - NA_RIGHT, 1);
+    context.fillRect(axis.left, y(tick) - 0.5, axis.right - axis.left, 1);
   }
-  const at = clamp(place(state.ui.get("threshold"), width), NA_LEFT, width - NA_RIGHT);
-  const now = levelAt(curve, state.ui.get("threshold"));
+  const threshold = state.ui.get("threshold");
+  const at = axis.within(threshold),
+    now = levelAt(curve, threshold);
   /** @type {["exact" | "f1", string, number[]][]} */
   const lines = [
     ["exact", colours.ink, [5, 3]],
@@ -317,13 +350,13 @@ function paintCurves(context, { width, top, bottom, place, colours, state }) {
     context.lineWidth = 2;
     context.setLineDash(dash);
     context.beginPath();
-    context.moveTo(NA_LEFT, y(curve[name][0]));
+    context.moveTo(axis.left, y(curve[name][0]));
     for (let k = 1; k < curve.threshold.length; k++) {
-      const x = clamp(place(Number(curve.threshold[k]), width), NA_LEFT, width - NA_RIGHT);
+      const x = axis.within(Number(curve.threshold[k]));
       context.lineTo(x, y(curve[name][k - 1]));
       context.lineTo(x, y(curve[name][k]));
     }
-    context.lineTo(width - NA_RIGHT, y(curve[name].at(-1)));
+    context.lineTo(axis.right, y(curve[name].at(-1)));
     context.stroke();
     context.setLineDash([]);
     context.fillStyle = colour;
@@ -332,6 +365,17 @@ function paintCurves(context, { width, top, bottom, place, colours, state }) {
     context.fill();
   }
   upright(context, { at, top: top - 6, bottom: bottom + 8, thick: 1, colours });
+}
+
+/** From which figure to which the curves are drawn, in round tens. @param {Curve} curve */
+function figuresShown(curve) {
+  let least = 100,
+    most = 0;
+  for (const x of [...curve.f1, ...curve.exact]) {
+    if (x !== null) [least, most] = [Math.min(least, x), Math.max(most, x)];
+  }
+  const base = Math.max(0, 10 * Math.floor(least / 10));
+  return { base, peak: Math.min(100, 10 * Math.ceil(Math.max(most, base + 10) / 10)) };
 }
 
 // --- words ------------------------------------------------------------------------------------------------------------
