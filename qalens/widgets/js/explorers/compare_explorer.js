@@ -18,8 +18,6 @@ const LISTED = 7; // spans in the list
 
 /** @param {Ui} ui */
 export function explore(ui) {
-  /** @type {boolean} */
-  const live = ui.get("view").live && !ui.still;
   /** @type {CompareState} */
   const state = {
     ui,
@@ -29,46 +27,81 @@ export function explore(ui) {
     point() {},
     follow() {},
   };
-  const buttons = () => [
-    ui.button("Back to the text before", () => ui.send({ do: "restore" }), { small: true }),
-    ui.button("Compare with this from now on", () => ui.send({ do: "keep" }), { small: true }),
-  ];
-  const head = h("div", {}),
-    texts = h("section", { class: "ql-flow" }),
-    spans = h("section", {}),
-    note = h("p", { class: "ql-note" });
   const strip = stripOf(state),
     line = lineOf(state);
-  // Without fields the text can still change, set from Python, and be what is compared with.
-  /** @param {boolean} yes */
-  const old = yes => ui.root.classList.toggle("ql-old", yes);
-  const fields = live && editor(ui, { buttons: buttons(), old }),
-    bar = live && h("div", { class: "ql-tools" }, buttons());
-  append(ui.root, [fields, bar, head, h("section", {}, strip.heading, line.el, strip.el), texts, spans, note]);
-  const allow = () => {
-    if (!fields || !bar) return;
-    fields.hidden = !ui.get("editable");
-    bar.hidden = !fields.hidden;
-  };
-  if (live) {
-    ui.on("editable", allow);
-    allow();
-  }
-  /** @type {AbortController | null} */
-  let drawing = null;
-  ui.done(() => drawing?.abort());
-  state.point = hover => {
-    state.hover = hover;
-    state.text?.point();
-    strip.point();
-    line.show();
-  };
   const mark = () => {
     state.text?.mark();
     state.list?.mark();
     strip.point();
     line.show();
   };
+  const both = bothOf(state, () => {
+    strip.fit();
+    mark();
+  });
+  append(ui.root, [editing(ui), both.head, h("section", {}, strip.heading, line.el, strip.el), both.below]);
+  state.point = hover => {
+    state.hover = hover;
+    state.text?.point();
+    strip.point();
+    line.show();
+  };
+  both.draw();
+  ui.on("picture", () => {
+    both.draw();
+    ui.say(`${state.data.became}: ${state.data.sides.map(spoken).join(", now ")}`);
+  });
+  ui.on("selected", () => {
+    mark();
+    /** @type {Stretch | null} */
+    const selected = ui.get("selected");
+    if (!Array.isArray(selected)) return;
+    const place = state.data.placeOf(selected[0]);
+    state.text?.prose.reveal(Math.max(0, state.data.wordAt(place)));
+    strip.include(place);
+    ui.say(line.words());
+  });
+  ui.frame(() => strip.fit())();
+}
+
+/**
+ * Fields for another question and text, or without them the buttons alone; nothing in a page without a kernel.
+ *
+ * @param {Ui} ui
+ */
+function editing(ui) {
+  if (!ui.get("view").live || ui.still) return null;
+  const buttons = () => [
+    ui.button("Back to the text before", () => ui.send({ do: "restore" }), { small: true }),
+    ui.button("Compare with this from now on", () => ui.send({ do: "keep" }), { small: true }),
+  ];
+  const fields = editor(ui, { buttons: buttons(), old: yes => ui.root.classList.toggle("ql-old", yes) });
+  // Without fields the text can still change, set from Python, and be what is compared with.
+  const bar = h("div", { class: "ql-tools" }, buttons());
+  const allow = () => {
+    fields.hidden = !ui.get("editable");
+    bar.hidden = !fields.hidden;
+  };
+  ui.on("editable", allow);
+  allow();
+  return [fields, bar];
+}
+
+/**
+ * What is drawn anew with every picture. What listened to the one before is then let go; where its text was scrolled to, and
+ * whether it had the focus, stays.
+ *
+ * @param {CompareState} state @param {() => void} drawn
+ */
+function bothOf(state, drawn) {
+  const { ui } = state;
+  const head = h("div", {}),
+    texts = h("section", { class: "ql-flow" }),
+    spans = h("section", {}),
+    note = h("p", { class: "ql-note" });
+  /** @type {AbortController | null} */
+  let drawing = null;
+  ui.done(() => drawing?.abort());
   const draw = () => {
     const old = drawing,
       focused = texts.contains(document.activeElement),
@@ -86,29 +119,11 @@ export function explore(ui) {
     fill(spans, state.list.parts);
     fill(note, apart(state.data));
     old?.abort();
-    strip.fit();
-    mark();
+    drawn();
     state.text.prose.el.scrollTop = scrolled;
     if (focused) state.text.prose.el.focus();
-    return state.data;
   };
-  draw();
-  ui.on("picture", () => {
-    const { sides } = draw();
-    ui.say(`${state.data.became}: ${sides.map(spoken).join(", now ")}`);
-  });
-  ui.on("selected", () => {
-    mark();
-    /** @type {Stretch | null} */
-    const selected = ui.get("selected");
-    if (Array.isArray(selected)) {
-      const word = Math.max(0, state.data.wordAt(state.data.placeOf(selected[0])));
-      state.text?.prose.reveal(word);
-      strip.include(state.data.placeOf(selected[0]));
-      ui.say(line.words());
-    }
-  });
-  ui.frame(() => strip.fit())();
+  return { head, below: [texts, spans, note], draw };
 }
 
 // --- both decisions ---------------------------------------------------------------------------------------------------
@@ -136,20 +151,14 @@ function heads({ data }) {
     h("small", {}, `${fmt.percent(one.none)} → ${fmt.percent(other.none)}`),
   );
   return [
-    asked &&
-      h(
-        "header",
-        { class: "ql-head ql-asked" },
-        said(one.head.asked, { class: "ql-question", role: "heading", "aria-level": 3 }),
-        h("span", { class: "ql-became" }, data.became),
-      ),
-    !asked &&
-      h(
-        "header",
-        { class: "ql-head ql-asked" },
-        h("span", { class: "ql-question", role: "heading", "aria-level": 3 }, "Two questions"),
-        h("span", { class: "ql-became" }, data.became),
-      ),
+    h(
+      "header",
+      { class: "ql-head ql-asked" },
+      asked
+        ? said(one.head.asked, { class: "ql-question", role: "heading", "aria-level": 3 })
+        : h("span", { class: "ql-question", role: "heading", "aria-level": 3 }, "Two questions"),
+      h("span", { class: "ql-became" }, data.became),
+    ),
     h(
       "div",
       { class: "ql-sides" },
@@ -218,10 +227,8 @@ function textOf(state, ui) {
     hover: word => state.point(word === null ? null : { word }),
     move: word => state.follow(data.begin[word]),
     pick: (a, b) => {
-      const range =
-        a === b
-          ? (data.bestWith(a)?.after ?? data.toAfter(data.begin[a], data.end[a]))
-          : data.toAfter(data.begin[a], data.end[b]);
+      const best = a === b ? data.bestWith(a) : null;
+      const range = best?.after ?? data.toAfter(data.begin[a], data.end[b]);
       if (range !== null) state.select([...range]);
     },
     key: event => {
@@ -230,7 +237,6 @@ function textOf(state, ui) {
       return true;
     },
   });
-  const kinds = new Set(data.stretches.map(([kind]) => kind));
   prose.shade(values, { most, signed: true });
   prose.mark("gone", data.ranges("gone"));
   prose.mark("new", data.ranges("new"));
@@ -238,7 +244,30 @@ function textOf(state, ui) {
   prose.mark("was", was);
   prose.mark("best", is);
   prose.home = data.begin.findIndex((_, word) => Math.abs(values[word]) === data.most);
-  const legend = h(
+  return {
+    prose,
+    parts: [title("Text", edits(data)), prose.el, legendOf(data, most, was, is)],
+    mark() {
+      /** @type {Stretch | null} */
+      const selected = ui.get("selected");
+      prose.mark("selected", Array.isArray(selected) ? data.toFlow(selected) : []);
+    },
+    point() {
+      prose.mark("pointed", state.hover === null ? [] : data.rangesOf(state.hover));
+    },
+  };
+}
+
+/**
+ * What the shades and the marks of the text mean.
+ *
+ * @param {Comparison} data @param {number} most the end of the scale
+ * @param {Stretch[]} was the answer of the first reading @param {Stretch[]} is that of the second
+ */
+function legendOf(data, most, was, is) {
+  const kinds = new Set(data.stretches.map(([kind]) => kind)),
+    same = was.join() === is.join();
+  return h(
     "div",
     { class: "ql-legend" },
     data.most >= 0.0005
@@ -250,32 +279,16 @@ function textOf(state, ui) {
           ` +${most} probability of being in the answer`,
         )
       : h("span", {}, "No character’s chances changed."),
-    is.length > 0 && was.join() === is.join() && h("span", { class: "ql-mark-best" }, "answer of both"),
+    is.length > 0 && same && h("span", { class: "ql-mark-best" }, "answer of both"),
     is.length > 0 &&
-      was.join() !== is.join() &&
+      !same &&
       h("span", { class: "ql-mark-best" }, `answer ${data.labels[1] === "after" ? "after" : "of the second"}`),
     was.length > 0 &&
-      was.join() !== is.join() &&
+      !same &&
       h("span", { class: "ql-mark-was" }, `answer ${data.labels[0] === "before" ? "before" : "of the first"}`),
     kinds.has("gone") && h("span", { class: "ql-mark-gone" }, "gone"),
     kinds.has("new") && h("span", { class: "ql-mark-new" }, "new"),
   );
-  return {
-    prose,
-    parts: [title("Text", edits(data)), prose.el, legend],
-    mark() {
-      /** @type {Stretch | null} */
-      const selected = ui.get("selected");
-      prose.mark("selected", Array.isArray(selected) ? data.toFlow(selected) : []);
-    },
-    point() {
-      const { hover } = state;
-      prose.mark(
-        "pointed",
-        hover === null ? [] : hover.row ? hover.row.ranges : [[data.begin[hover.word], data.end[hover.word]]],
-      );
-    },
-  };
 }
 
 /** @param {Comparison} data */
@@ -364,33 +377,7 @@ function listed(state, ui) {
   const { data } = state;
   // The first ones always, others only where there is something to see.
   const shown = data.spans.slice(0, LISTED).filter(({ p }, k) => k < 3 || Math.max(...p.map(Number)) >= 0.001);
-  const rows = shown.map(row => {
-    const facts = rowFacts(state, row);
-    const el = h(
-      "div",
-      { class: "ql-row", role: "option", tabindex: -1, "aria-selected": "false", "aria-label": facts.join(", ") },
-      h(
-        "span",
-        { class: row.answer.includes(true) ? "ql-taken" : null },
-        said(row.text, { class: data.holds(row, "gone") ? "ql-mark-gone" : null }),
-      ),
-      ...columnsOf(row.p, "", data.holds(row, "gone") ? "gone" : data.holds(row, "new") ? "new" : "–"),
-    );
-    const take = () => row.after !== null && state.select([...row.after]);
-    ui.listen(el, "click", take);
-    ui.listen(el, "pointerenter", () => state.point({ row }));
-    ui.listen(el, "pointerleave", () => state.point(null));
-    return { el, row, take };
-  });
-  const none = h(
-    "div",
-    { class: "ql-row ql-none-row" },
-    h("span", {}, "no answer"),
-    ...columnsOf(
-      data.sides.map(side => side.none),
-      "ql-none",
-    ),
-  );
+  const rows = shown.map(row => spanRow(state, ui, row));
   const list = h(
     "div",
     { role: "listbox", "aria-label": "The best spans of both" },
@@ -400,16 +387,6 @@ function listed(state, ui) {
     move: k => state.point({ row: rows[k].row }),
     press: k => rows[k].take(),
   });
-  const header = h(
-    "div",
-    { class: "ql-row ql-columns-of", "aria-hidden": "true" },
-    h("span", {}, "span"),
-    h("span", {}),
-    ...data.labels.map((name, k) =>
-      h("span", {}, name.length <= 9 ? said(name) : h("i", { class: k === 0 ? "ql-ring" : "ql-disc" })),
-    ),
-    h("span", {}, "change"),
-  );
   const mark = () => {
     /** @type {Stretch | null} */
     const selected = ui.get("selected");
@@ -425,25 +402,71 @@ function listed(state, ui) {
   };
   return {
     mark,
-    parts: [
-      title(
-        "Both distributions",
-        h(
-          "span",
-          {},
-          "the best spans of either; ",
-          h("i", { class: "ql-ring" }),
-          " ",
-          said(data.labels[0]),
-          " ",
-          h("i", { class: "ql-disc" }),
-          " ",
-          said(data.labels[1]),
-        ),
-      ),
-      h("div", { class: "ql-list ql-pairs" }, header, none, list),
-    ],
+    parts: [listTitle(data), h("div", { class: "ql-list ql-pairs" }, columnNames(data), noneRow(data), list)],
   };
+}
+
+/** @param {Comparison} data */
+function listTitle({ labels }) {
+  const [one, other] = labels.map(name => said(name));
+  const ring = h("i", { class: "ql-ring" }),
+    disc = h("i", { class: "ql-disc" });
+  return title(
+    "Both distributions",
+    h("span", {}, "the best spans of either; ", ring, " ", one, " ", disc, " ", other),
+  );
+}
+
+/** @param {Comparison} data */
+function columnNames({ labels }) {
+  return h(
+    "div",
+    { class: "ql-row ql-columns-of", "aria-hidden": "true" },
+    h("span", {}, "span"),
+    h("span", {}),
+    labels.map((name, k) =>
+      h("span", {}, name.length <= 9 ? said(name) : h("i", { class: k === 0 ? "ql-ring" : "ql-disc" })),
+    ),
+    h("span", {}, "change"),
+  );
+}
+
+/** @param {Comparison} data */
+function noneRow({ sides }) {
+  const [one, other] = sides;
+  return h(
+    "div",
+    { class: "ql-row ql-none-row" },
+    h("span", {}, "no answer"),
+    columnsOf([one.none, other.none], "ql-none"),
+  );
+}
+
+/** @param {CompareState} state @param {Ui} ui @param {CompareRow} row */
+function spanRow(state, ui, row) {
+  const { data } = state,
+    gone = data.holds(row, "gone");
+  const el = h(
+    "div",
+    {
+      class: "ql-row",
+      role: "option",
+      tabindex: -1,
+      "aria-selected": "false",
+      "aria-label": rowFacts(state, row).join(", "),
+    },
+    h(
+      "span",
+      { class: row.answer.includes(true) ? "ql-taken" : null },
+      said(row.text, { class: gone ? "ql-mark-gone" : null }),
+    ),
+    columnsOf(row.p, "", gone ? "gone" : data.holds(row, "new") ? "new" : "–"),
+  );
+  const take = () => row.after !== null && state.select([...row.after]);
+  ui.listen(el, "click", take);
+  ui.listen(el, "pointerenter", () => state.point({ row }));
+  ui.listen(el, "pointerleave", () => state.point(null));
+  return { el, row, take };
 }
 
 /**
