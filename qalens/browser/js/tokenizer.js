@@ -7,6 +7,7 @@
  *   changed: [number, string][], splitHangul: boolean, blank: [number, number][], sign: [number, number][], reserved: number[]}} WordPieceTables
  * @typedef {{type: "bpe", vocabulary: string[], merges: [number, number][], bytes: string[],
  *   prefixSpace: boolean, trim: boolean, reserved: number[], unknown: number | null}} BpeTables
+ * @typedef {{id: number, start: number, end: number}} PlacedSymbol
  */
 
 /** @param {WordPieceTables | BpeTables} tables @returns {(text: string) => Encoding} */
@@ -40,33 +41,17 @@ function within(ranges) {
 /** @param {WordPieceTables} tables @returns {(text: string) => Encoding} */
 function wordPiece(tables) {
   const ids = new Map(tables.vocabulary.map((piece, id) => [piece, id]));
-  const changed = new Map(tables.changed);
+  const lettersOf = lettersBy(tables);
   const isBlank = within(tables.blank),
     isSign = within(tables.sign);
-
-  /** The normalised characters of a text, each with the character that it came from. */
-  const normalised = (/** @type {string} */ text) => {
-    const characters = [],
-      places = [];
-    let place = 0;
-    for (const character of text) {
-      const code = /** @type {number} */ (character.codePointAt(0));
-      for (const one of changed.get(code) ?? (tables.splitHangul ? hangul(code) : null) ?? character) {
-        characters.push(one);
-        places.push(place);
-      }
-      place++;
-    }
-    return { characters, places };
-  };
 
   return text => {
     /** @type {Encoding} */
     const found = { ids: [], starts: [], ends: [] };
-    const { characters, places } = normalised(text);
+    const { characters, places } = normalised(text, lettersOf);
     const word = (/** @type {number} */ first, /** @type {number} */ last) => {
       if (first === last) return;
-      const pieces = last - first > tables.longest ? null : greedy(characters.slice(first, last));
+      const pieces = last - first > tables.longest ? null : greedy(characters.slice(first, last), ids, tables.prefix);
       for (const [id, a, b] of pieces ?? [[tables.unknown, 0, last - first]]) {
         found.ids.push(id);
         found.starts.push(places[first + a]);
@@ -86,25 +71,15 @@ function wordPiece(tables) {
     word(from, characters.length);
     return found;
   };
+}
 
-  /** The longest pieces first; null where a part of the word is in no vocabulary. */
-  function greedy(/** @type {string[]} */ word) {
-    /** @type {[number, number, number][]} */
-    const pieces = [];
-    let first = 0;
-    while (first < word.length) {
-      let last = word.length,
-        id;
-      for (; last > first; last--) {
-        id = ids.get((first ? tables.prefix : "") + word.slice(first, last).join(""));
-        if (id !== undefined) break;
-      }
-      if (id === undefined) return null;
-      pieces.push([id, first, last]);
-      first = last;
-    }
-    return pieces;
-  }
+/** What a character becomes before it is cut into pieces. @param {WordPieceTables} tables */
+function lettersBy({ changed, splitHangul }) {
+  const others = new Map(changed);
+  return (/** @type {string} */ character) => {
+    const code = /** @type {number} */ (character.codePointAt(0));
+    return others.get(code) ?? (splitHangul ? hangul(code) : null) ?? character;
+  };
 }
 
 /** A Hangul syllable in its letters, which the tables leave out; null for any other character. */
@@ -112,21 +87,59 @@ function hangul(/** @type {number} */ code) {
   return code >= 0xac00 && code <= 0xd7a3 ? String.fromCodePoint(code).normalize("NFD") : null;
 }
 
+/**
+ * The normalised characters of a text, each with the character that it came from.
+ *
+ * @param {string} text @param {(character: string) => string} lettersOf
+ */
+function normalised(text, lettersOf) {
+  const characters = [],
+    places = [];
+  let place = 0;
+  for (const character of text) {
+    for (const one of lettersOf(character)) {
+      characters.push(one);
+      places.push(place);
+    }
+    place++;
+  }
+  return { characters, places };
+}
+
+/**
+ * The longest pieces first, each with where it begins and ends; null where a part of the word is in no vocabulary.
+ *
+ * @param {string[]} word @param {Map<string, number>} ids @param {string} prefix
+ */
+function greedy(word, ids, prefix) {
+  /** @type {[number, number, number][]} */
+  const pieces = [];
+  let first = 0;
+  while (first < word.length) {
+    let last = word.length,
+      id;
+    for (; last > first; last--) {
+      id = ids.get((first ? prefix : "") + word.slice(first, last).join(""));
+      if (id !== undefined) break;
+    }
+    if (id === undefined) return null;
+    pieces.push([id, first, last]);
+    first = last;
+  }
+  return pieces;
+}
+
 // Pieces before the merges: as GPT-2 cuts, with the blanks of Unicode.
 const PIECES =
   /'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\p{White_Space}\p{L}\p{N}]+|\p{White_Space}+(?!\P{White_Space})|\p{White_Space}+/gu;
+const UTF8 = new TextEncoder();
 
 /** @param {BpeTables} tables @returns {(text: string) => Encoding} */
 function bytePairs(tables) {
   const ids = new Map(tables.vocabulary.map((piece, id) => [piece, id]));
-  const rank = new Map(tables.merges.map(([a, b], k) => [a * 0x1000000 + b, k]));
-  const merged = new Map(
-    tables.merges.map(([a, b]) => [a * 0x1000000 + b, ids.get(tables.vocabulary[a] + tables.vocabulary[b])]),
-  );
-  const space = new RegExp(`^${tables.bytes[32]}+`, "u"),
-    spaceBehind = new RegExp(`${tables.bytes[32]}+$`, "u");
   const letters = tables.bytes.map(letter => /** @type {number} */ (ids.get(letter)));
-  const utf8 = new TextEncoder();
+  const merges = mergesOf(tables, ids),
+    trim = tables.trim ? trimmer(tables) : null;
 
   return text => {
     /** @type {Encoding} */
@@ -135,56 +148,86 @@ function bytePairs(tables) {
     const given = added ? ` ${text}` : text;
     let place = -added;
     for (const [piece] of given.matchAll(PIECES)) {
-      /** @type {number[]} */
-      const symbols = [],
-        /** @type {number[]} */
-        first = [],
-        /** @type {number[]} */
-        last = [];
-      for (const character of piece) {
-        for (const byte of utf8.encode(character)) {
-          symbols.push(letters[byte]);
-          first.push(place);
-          last.push(place + 1);
-        }
-        place++;
-      }
-      merge(symbols, first, last);
-      symbols.forEach((id, k) => {
-        const [a, b] = tables.trim ? trimmed(id, first[k], last[k]) : [first[k], last[k]];
+      const symbols = symbolsOf(piece, place, letters);
+      merge(symbols, merges);
+      for (const { id, start, end } of symbols) {
+        const [a, b] = trim === null ? [start, end] : trim(id, start, end);
         found.ids.push(id);
         found.starts.push(Math.max(0, a));
         found.ends.push(Math.max(0, b));
-      });
+      }
+      place += Array.from(piece).length;
     }
     return found;
   };
+}
 
-  /** Merge the pair of lowest rank until none is left, in place. */
-  function merge(/** @type {number[]} */ symbols, /** @type {number[]} */ first, /** @type {number[]} */ last) {
-    for (;;) {
-      let best = -1,
-        least = Infinity;
-      for (let k = 0; k + 1 < symbols.length; k++) {
-        const order = rank.get(symbols[k] * 0x1000000 + symbols[k + 1]);
-        if (order !== undefined && order < least) [best, least] = [k, order];
-      }
-      if (best < 0) return;
-      symbols[best] = /** @type {number} */ (merged.get(symbols[best] * 0x1000000 + symbols[best + 1]));
-      last[best] = last[best + 1];
-      symbols.splice(best + 1, 1);
-      first.splice(best + 1, 1);
-      last.splice(best + 1, 1);
-    }
+/**
+ * The bytes of a piece as symbols, each with its character.
+ *
+ * @param {string} piece @param {number} place of its first character @param {number[]} letters
+ */
+function symbolsOf(piece, place, letters) {
+  /** @type {PlacedSymbol[]} */
+  const symbols = [];
+  for (const [k, character] of Array.from(piece).entries()) {
+    for (const byte of UTF8.encode(character))
+      symbols.push({ id: letters[byte], start: place + k, end: place + k + 1 });
   }
+  return symbols;
+}
 
-  /** The characters of a token without the spaces at its edges, as the tokenizers library counts them. */
-  function trimmed(/** @type {number} */ id, /** @type {number} */ start, /** @type {number} */ end) {
-    const piece = tables.vocabulary[id],
+/**
+ * What each pair of symbols becomes, and which pair comes first.
+ *
+ * @param {BpeTables} tables @param {Map<string, number>} ids
+ */
+function mergesOf({ merges, vocabulary }, ids) {
+  return new Map(
+    merges.map(([a, b], rank) => [
+      pairKey(a, b),
+      { rank, id: /** @type {number} */ (ids.get(vocabulary[a] + vocabulary[b])) },
+    ]),
+  );
+}
+
+/** @param {number} a @param {number} b */
+function pairKey(a, b) {
+  return a * 0x1000000 + b;
+}
+
+/**
+ * Merge the pair of lowest rank until none is left, in place.
+ *
+ * @param {PlacedSymbol[]} symbols @param {ReturnType<typeof mergesOf>} merges
+ */
+function merge(symbols, merges) {
+  for (;;) {
+    let at = -1,
+      best = null;
+    for (let k = 0; k + 1 < symbols.length; k++) {
+      const found = merges.get(pairKey(symbols[k].id, symbols[k + 1].id));
+      if (found !== undefined && (best === null || found.rank < best.rank)) [at, best] = [k, found];
+    }
+    if (best === null) return;
+    symbols.splice(at, 2, { id: best.id, start: symbols[at].start, end: symbols[at + 1].end });
+  }
+}
+
+/**
+ * The characters of a token without the spaces at its edges, as the tokenizers library counts them.
+ *
+ * @param {BpeTables} tables
+ */
+function trimmer({ vocabulary, bytes, prefixSpace }) {
+  const space = new RegExp(`^${bytes[32]}+`, "u"),
+    spaceBehind = new RegExp(`${bytes[32]}+$`, "u");
+  return (/** @type {number} */ id, /** @type {number} */ start, /** @type {number} */ end) => {
+    const piece = vocabulary[id],
       spaces = space.exec(piece),
       behind = spaceBehind.exec(piece);
-    const before = tables.prefixSpace && start <= 0 ? 0 : spaces === null ? 0 : spaces[0].length;
+    const before = prefixSpace && start <= 0 ? 0 : spaces === null ? 0 : spaces[0].length;
     const from = Math.min(start + before, end);
     return [from, behind === null ? end : Math.max(end - behind[0].length, from)];
-  }
+  };
 }

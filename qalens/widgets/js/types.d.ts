@@ -1,7 +1,7 @@
 // The JSON that Python sends to explorers, and what their modules hand each other. For the type checker only.
 
-import type { Comparison } from "./explorers/compare_explorer.js";
 import type { Trace } from "./explorers/layer_explorer.js";
+import type { Comparison } from "./pictures/comparison.js";
 import type { Prose } from "./pictures/prose.js";
 import type { Spans } from "./pictures/spans.js";
 import type { Ui } from "./ui.js";

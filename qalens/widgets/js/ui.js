@@ -257,24 +257,12 @@ export class Ui {
    * @param {SliderOptions} options
    */
   slider({ label, min, max, step, page = 10 * step, value, text = v => fmt.logit(v), input, share = () => 0 }) {
-    const thumb = h("span", {
-      class: "ql-thumb",
-      role: "slider",
-      tabindex: 0,
-      "aria-label": label,
-      "aria-orientation": "horizontal",
-    });
-    const track = h("span", { class: "ql-track" });
-    const el = h("div", { class: "ql-slider", dir: "ltr" }, track, thumb);
+    const { el, track, thumb } = sliderElements(label);
     let now = value;
     /** @param {number} v */
     const show = v => {
       now = clamp(v, min, max);
-      thumb.style.setProperty("--at", String(max > min ? (now - min) / (max - min) : 0));
-      thumb.setAttribute("aria-valuemin", String(min));
-      thumb.setAttribute("aria-valuemax", String(max));
-      thumb.setAttribute("aria-valuenow", String(Number(now.toFixed(6))));
-      thumb.setAttribute("aria-valuetext", text(now));
+      placeThumb(thumb, { now, min, max, text: text(now) });
     };
     /** @param {number} v */
     const take = v => {
@@ -292,28 +280,10 @@ export class Ui {
       [min, max] = [low, high];
       show(now);
     };
-    this.listen(el, "pointerdown", event => {
-      if (event.button !== 0) return;
-      event.preventDefault();
-      el.setPointerCapture(event.pointerId);
-      thumb.focus();
-      drag(event);
-    });
-    this.listen(el, "pointermove", event => {
-      if (el.hasPointerCapture(event.pointerId)) drag(event);
-    });
+    this._whileHeld(el, thumb, drag);
     this.listen(thumb, "keydown", event => {
       if (event.ctrlKey || event.metaKey || event.altKey) return;
-      const to = {
-        ArrowRight: now + step,
-        ArrowUp: now + step,
-        ArrowLeft: now - step,
-        ArrowDown: now - step,
-        PageUp: now + page,
-        PageDown: now - page,
-        Home: min,
-        End: max,
-      }[event.key];
+      const to = keyedValue(event.key, { now, min, max, step, page });
       if (event.key !== "Tab" && event.key !== "Escape") event.stopPropagation();
       if (to === undefined) return;
       event.preventDefault();
@@ -330,6 +300,24 @@ export class Ui {
         return now;
       },
     };
+  }
+
+  /**
+   * Call `drag` for a press on an element and for every move until it is let go; the press focuses a part of it.
+   *
+   * @param {HTMLElement} el @param {HTMLElement} focused @param {(event: PointerEvent) => void} drag
+   */
+  _whileHeld(el, focused, drag) {
+    this.listen(el, "pointerdown", event => {
+      if (event.button !== 0) return;
+      event.preventDefault();
+      el.setPointerCapture(event.pointerId);
+      focused.focus();
+      drag(event);
+    });
+    this.listen(el, "pointermove", event => {
+      if (el.hasPointerCapture(event.pointerId)) drag(event);
+    });
   }
 
   /**
@@ -377,6 +365,50 @@ export class Ui {
       },
     };
   }
+}
+
+/** A slider's track and thumb. @param {string} label */
+function sliderElements(label) {
+  const thumb = h("span", {
+    class: "ql-thumb",
+    role: "slider",
+    tabindex: 0,
+    "aria-label": label,
+    "aria-orientation": "horizontal",
+  });
+  const track = h("span", { class: "ql-track" });
+  return { el: h("div", { class: "ql-slider", dir: "ltr" }, track, thumb), track, thumb };
+}
+
+/**
+ * Put the thumb of a slider at its value, for eyes and for those who listen.
+ *
+ * @param {HTMLElement} thumb @param {{ now: number, min: number, max: number, text: string }} value
+ */
+function placeThumb(thumb, { now, min, max, text }) {
+  thumb.style.setProperty("--at", String(max > min ? (now - min) / (max - min) : 0));
+  thumb.setAttribute("aria-valuemin", String(min));
+  thumb.setAttribute("aria-valuemax", String(max));
+  thumb.setAttribute("aria-valuenow", String(Number(now.toFixed(6))));
+  thumb.setAttribute("aria-valuetext", text);
+}
+
+/**
+ * The value that a key moves a slider to; undefined for any other key.
+ *
+ * @param {string} key @param {{ now: number, min: number, max: number, step: number, page: number }} slider
+ */
+function keyedValue(key, { now, min, max, step, page }) {
+  return {
+    ArrowRight: now + step,
+    ArrowUp: now + step,
+    ArrowLeft: now - step,
+    ArrowDown: now - step,
+    PageUp: now + page,
+    PageDown: now - page,
+    Home: min,
+    End: max,
+  }[key];
 }
 
 /**

@@ -4,138 +4,20 @@
 import { append, fill, h, said } from "../dom.js";
 import { editor } from "../editor.js";
 import { decided, pieces } from "../headline.js";
-import { clamp, fmt, MINUS, scaleFor } from "../numbers.js";
+import { fmt, MINUS, scaleFor } from "../numbers.js";
 import { title } from "../parts.js";
 import { stripOf } from "../pictures/compare_strip.js";
+import { Comparison } from "../pictures/comparison.js";
 import { Prose } from "../pictures/prose.js";
 import { Ui } from "../ui.js";
-import { cut, lastAtMost, pairs, Words } from "../words.js";
+import { cut } from "../words.js";
 
-/** @import { CompareRow, CompareSide, CompareState, Picture, Stretch, StretchKind } from "../types" */
+/** @import { CompareRow, CompareSide, CompareState, Stretch, StretchKind } from "../types" */
 
 const LISTED = 7; // spans in the list
 
-/** The numbers of the difference that is shown now; the places are characters of the flow of both texts. */
-export class Comparison {
-  /** @param {Ui} ui */
-  constructor(ui) {
-    const picture = ui.get("picture"),
-      words = pairs(ui.ints("words")),
-      inclusion = ui.floats("inclusion");
-    const n = inclusion.length / 2;
-    /** @type {Picture} */
-    const shown = picture;
-    this.stretches = shown.stretches;
-    this.labels = shown.labels;
-    this.sides = shown.sides;
-    this.became = shown.became;
-    this.none = shown.none;
-    this.distance = shown.distance;
-    this.gone = shown.gone;
-    this.new = shown.new;
-    this.spans = shown.spans;
-    /** @type {Int32Array | null} */
-    this.known = null;
-    this.n = n;
-    this.flow = new Words(picture.text);
-    this.before = inclusion.subarray(0, n);
-    this.after = inclusion.subarray(n);
-    this.begin = words.begin;
-    this.end = words.end;
-    this.starts = Int32Array.from(shown.stretches, ([, start]) => start);
-    // What a text does not have was, or is, not in the answer.
-    this.change = Float32Array.from(this.after, (p, k) => (p || 0) - (this.before[k] || 0));
-    this.most = this.change.reduce((most, x) => Math.max(most, Math.abs(x)), 0);
-    this.after_of = this._afters();
-  }
-  /** For each character of the flow its place in the text after, or -1. */
-  _afters() {
-    const places = new Int32Array(this.n).fill(-1);
-    let at = 0;
-    for (let k = 0; k < this.n; k++) if (!Number.isNaN(this.after[k])) places[k] = at++;
-    return places;
-  }
-  /** @param {number} place */
-  kindAt(place) {
-    return this.stretches[lastAtMost(this.starts, place)][0];
-  }
-  /** The stretches of one kind as [start, end). @param {StretchKind} kind @returns {Stretch[]} */
-  ranges(kind) {
-    return this.stretches.flatMap(([one, start], k) =>
-      one === kind ? [[start, this.stretches[k + 1]?.[1] ?? this.n]] : [],
-    );
-  }
-  /** @param {number} place */
-  wordAt(place) {
-    const word = lastAtMost(this.begin, place);
-    return word >= 0 && place < this.end[word] ? word : -1;
-  }
-  /** The largest change within a word, with its sign. @param {number} word */
-  changeOf(word) {
-    let best = 0;
-    for (let k = this.begin[word]; k < this.end[word]; k++)
-      if (Math.abs(this.change[k]) > Math.abs(best)) best = this.change[k];
-    return best;
-  }
-  /**
-   * The characters of the flow as a range of the text after, or null where none is in it.
-   *
-   * @param {number} from @param {number} to @returns {Stretch | null}
-   */
-  toAfter(from, to) {
-    let low = -1,
-      high = -1;
-    for (let k = from; k < to; k++) {
-      if (this.after_of[k] < 0) continue;
-      if (low < 0) low = this.after_of[k];
-      high = this.after_of[k] + 1;
-    }
-    return low < 0 ? null : [low, high];
-  }
-  /** A range of the text after as ranges of the flow. @param {Stretch} range */
-  toFlow([from, to]) {
-    /** @type {Stretch[]} */
-    const found = [];
-    for (let k = this.placeOf(from); k < this.n && this.after_of[k] < to; k++) {
-      if (this.after_of[k] < 0) continue;
-      const last = found[found.length - 1];
-      if (last !== undefined && last[1] === k) last[1] = k + 1;
-      else found.push([k, k + 1]);
-    }
-    return found;
-  }
-  /** @param {number} character */
-  placeOf(character) {
-    // The places rise where they are not -1.
-    this.known ??= Int32Array.from([...this.after_of.keys()].filter(k => this.after_of[k] >= 0));
-    return this.known[clamp(character, 0, this.known.length - 1)];
-  }
-  /** The most probable listed span that holds a word of the text after, or null. @param {number} word */
-  bestWith(word) {
-    const from = this.begin[word];
-    return (
-      this.spans.find(({ after, ranges }) => after !== null && ranges.some(([a, b]) => a <= from && from < b)) ?? null
-    );
-  }
-  /** Whether a span holds characters of one kind. @param {CompareRow} row @param {StretchKind} kind */
-  holds({ ranges }, kind) {
-    return ranges.some(([a, b]) => {
-      for (let k = lastAtMost(this.starts, a); k < this.stretches.length && this.starts[k] < b; k++) {
-        if (this.stretches[k][0] === kind) return true;
-      }
-      return false;
-    });
-  }
-  /** @param {Stretch} selected */
-  rowOf(selected) {
-    return this.spans.find(({ after }) => after !== null && after.join() === selected.join()) ?? null;
-  }
-}
-
 /** @param {Ui} ui */
 export function explore(ui) {
-  /** @type {boolean} */
-  const live = ui.get("view").live && !ui.still;
   /** @type {CompareState} */
   const state = {
     ui,
@@ -145,46 +27,81 @@ export function explore(ui) {
     point() {},
     follow() {},
   };
-  const buttons = () => [
-    ui.button("Back to the text before", () => ui.send({ do: "restore" }), { small: true }),
-    ui.button("Compare with this from now on", () => ui.send({ do: "keep" }), { small: true }),
-  ];
-  const head = h("div", {}),
-    texts = h("section", { class: "ql-flow" }),
-    spans = h("section", {}),
-    note = h("p", { class: "ql-note" });
   const strip = stripOf(state),
     line = lineOf(state);
-  // Without fields the text can still change, set from Python, and be what is compared with.
-  /** @param {boolean} yes */
-  const old = yes => ui.root.classList.toggle("ql-old", yes);
-  const fields = live && editor(ui, { buttons: buttons(), old }),
-    bar = live && h("div", { class: "ql-tools" }, buttons());
-  append(ui.root, [fields, bar, head, h("section", {}, strip.heading, line.el, strip.el), texts, spans, note]);
-  const allow = () => {
-    if (!fields || !bar) return;
-    fields.hidden = !ui.get("editable");
-    bar.hidden = !fields.hidden;
-  };
-  if (live) {
-    ui.on("editable", allow);
-    allow();
-  }
-  /** @type {AbortController | null} */
-  let drawing = null;
-  ui.done(() => drawing?.abort());
-  state.point = hover => {
-    state.hover = hover;
-    state.text?.point();
-    strip.point();
-    line.show();
-  };
   const mark = () => {
     state.text?.mark();
     state.list?.mark();
     strip.point();
     line.show();
   };
+  const both = bothOf(state, () => {
+    strip.fit();
+    mark();
+  });
+  append(ui.root, [editing(ui), both.head, h("section", {}, strip.heading, line.el, strip.el), both.below]);
+  state.point = hover => {
+    state.hover = hover;
+    state.text?.point();
+    strip.point();
+    line.show();
+  };
+  both.draw();
+  ui.on("picture", () => {
+    both.draw();
+    ui.say(`${state.data.became}: ${state.data.sides.map(spoken).join(", now ")}`);
+  });
+  ui.on("selected", () => {
+    mark();
+    /** @type {Stretch | null} */
+    const selected = ui.get("selected");
+    if (!Array.isArray(selected)) return;
+    const place = state.data.placeOf(selected[0]);
+    state.text?.prose.reveal(Math.max(0, state.data.wordAt(place)));
+    strip.include(place);
+    ui.say(line.words());
+  });
+  ui.frame(() => strip.fit())();
+}
+
+/**
+ * Fields for another question and text, or without them the buttons alone; nothing in a page without a kernel.
+ *
+ * @param {Ui} ui
+ */
+function editing(ui) {
+  if (!ui.get("view").live || ui.still) return null;
+  const buttons = () => [
+    ui.button("Back to the text before", () => ui.send({ do: "restore" }), { small: true }),
+    ui.button("Compare with this from now on", () => ui.send({ do: "keep" }), { small: true }),
+  ];
+  const fields = editor(ui, { buttons: buttons(), old: yes => ui.root.classList.toggle("ql-old", yes) });
+  // Without fields the text can still change, set from Python, and be what is compared with.
+  const bar = h("div", { class: "ql-tools" }, buttons());
+  const allow = () => {
+    fields.hidden = !ui.get("editable");
+    bar.hidden = !fields.hidden;
+  };
+  ui.on("editable", allow);
+  allow();
+  return [fields, bar];
+}
+
+/**
+ * What is drawn anew with every picture. What listened to the one before is then let go; where its text was scrolled to, and
+ * whether it had the focus, stays.
+ *
+ * @param {CompareState} state @param {() => void} drawn
+ */
+function bothOf(state, drawn) {
+  const { ui } = state;
+  const head = h("div", {}),
+    texts = h("section", { class: "ql-flow" }),
+    spans = h("section", {}),
+    note = h("p", { class: "ql-note" });
+  /** @type {AbortController | null} */
+  let drawing = null;
+  ui.done(() => drawing?.abort());
   const draw = () => {
     const old = drawing,
       focused = texts.contains(document.activeElement),
@@ -202,29 +119,11 @@ export function explore(ui) {
     fill(spans, state.list.parts);
     fill(note, apart(state.data));
     old?.abort();
-    strip.fit();
-    mark();
+    drawn();
     state.text.prose.el.scrollTop = scrolled;
     if (focused) state.text.prose.el.focus();
-    return state.data;
   };
-  draw();
-  ui.on("picture", () => {
-    const { sides } = draw();
-    ui.say(`${state.data.became}: ${sides.map(spoken).join(", now ")}`);
-  });
-  ui.on("selected", () => {
-    mark();
-    /** @type {Stretch | null} */
-    const selected = ui.get("selected");
-    if (Array.isArray(selected)) {
-      const word = Math.max(0, state.data.wordAt(state.data.placeOf(selected[0])));
-      state.text?.prose.reveal(word);
-      strip.include(state.data.placeOf(selected[0]));
-      ui.say(line.words());
-    }
-  });
-  ui.frame(() => strip.fit())();
+  return { head, below: [texts, spans, note], draw };
 }
 
 // --- both decisions ---------------------------------------------------------------------------------------------------
@@ -252,20 +151,14 @@ function heads({ data }) {
     h("small", {}, `${fmt.percent(one.none)} → ${fmt.percent(other.none)}`),
   );
   return [
-    asked &&
-      h(
-        "header",
-        { class: "ql-head ql-asked" },
-        said(one.head.asked, { class: "ql-question", role: "heading", "aria-level": 3 }),
-        h("span", { class: "ql-became" }, data.became),
-      ),
-    !asked &&
-      h(
-        "header",
-        { class: "ql-head ql-asked" },
-        h("span", { class: "ql-question", role: "heading", "aria-level": 3 }, "Two questions"),
-        h("span", { class: "ql-became" }, data.became),
-      ),
+    h(
+      "header",
+      { class: "ql-head ql-asked" },
+      asked
+        ? said(one.head.asked, { class: "ql-question", role: "heading", "aria-level": 3 })
+        : h("span", { class: "ql-question", role: "heading", "aria-level": 3 }, "Two questions"),
+      h("span", { class: "ql-became" }, data.became),
+    ),
     h(
       "div",
       { class: "ql-sides" },
@@ -334,10 +227,8 @@ function textOf(state, ui) {
     hover: word => state.point(word === null ? null : { word }),
     move: word => state.follow(data.begin[word]),
     pick: (a, b) => {
-      const range =
-        a === b
-          ? (data.bestWith(a)?.after ?? data.toAfter(data.begin[a], data.end[a]))
-          : data.toAfter(data.begin[a], data.end[b]);
+      const best = a === b ? data.bestWith(a) : null;
+      const range = best?.after ?? data.toAfter(data.begin[a], data.end[b]);
       if (range !== null) state.select([...range]);
     },
     key: event => {
@@ -346,7 +237,6 @@ function textOf(state, ui) {
       return true;
     },
   });
-  const kinds = new Set(data.stretches.map(([kind]) => kind));
   prose.shade(values, { most, signed: true });
   prose.mark("gone", data.ranges("gone"));
   prose.mark("new", data.ranges("new"));
@@ -354,7 +244,30 @@ function textOf(state, ui) {
   prose.mark("was", was);
   prose.mark("best", is);
   prose.home = data.begin.findIndex((_, word) => Math.abs(values[word]) === data.most);
-  const legend = h(
+  return {
+    prose,
+    parts: [title("Text", edits(data)), prose.el, legendOf(data, most, was, is)],
+    mark() {
+      /** @type {Stretch | null} */
+      const selected = ui.get("selected");
+      prose.mark("selected", Array.isArray(selected) ? data.toFlow(selected) : []);
+    },
+    point() {
+      prose.mark("pointed", state.hover === null ? [] : data.rangesOf(state.hover));
+    },
+  };
+}
+
+/**
+ * What the shades and the marks of the text mean.
+ *
+ * @param {Comparison} data @param {number} most the end of the scale
+ * @param {Stretch[]} was the answer of the first reading @param {Stretch[]} is that of the second
+ */
+function legendOf(data, most, was, is) {
+  const kinds = new Set(data.stretches.map(([kind]) => kind)),
+    same = was.join() === is.join();
+  return h(
     "div",
     { class: "ql-legend" },
     data.most >= 0.0005
@@ -366,32 +279,16 @@ function textOf(state, ui) {
           ` +${most} probability of being in the answer`,
         )
       : h("span", {}, "No character’s chances changed."),
-    is.length > 0 && was.join() === is.join() && h("span", { class: "ql-mark-best" }, "answer of both"),
+    is.length > 0 && same && h("span", { class: "ql-mark-best" }, "answer of both"),
     is.length > 0 &&
-      was.join() !== is.join() &&
+      !same &&
       h("span", { class: "ql-mark-best" }, `answer ${data.labels[1] === "after" ? "after" : "of the second"}`),
     was.length > 0 &&
-      was.join() !== is.join() &&
+      !same &&
       h("span", { class: "ql-mark-was" }, `answer ${data.labels[0] === "before" ? "before" : "of the first"}`),
     kinds.has("gone") && h("span", { class: "ql-mark-gone" }, "gone"),
     kinds.has("new") && h("span", { class: "ql-mark-new" }, "new"),
   );
-  return {
-    prose,
-    parts: [title("Text", edits(data)), prose.el, legend],
-    mark() {
-      /** @type {Stretch | null} */
-      const selected = ui.get("selected");
-      prose.mark("selected", Array.isArray(selected) ? data.toFlow(selected) : []);
-    },
-    point() {
-      const { hover } = state;
-      prose.mark(
-        "pointed",
-        hover === null ? [] : hover.row ? hover.row.ranges : [[data.begin[hover.word], data.end[hover.word]]],
-      );
-    },
-  };
 }
 
 /** @param {Comparison} data */
@@ -480,33 +377,7 @@ function listed(state, ui) {
   const { data } = state;
   // The first ones always, others only where there is something to see.
   const shown = data.spans.slice(0, LISTED).filter(({ p }, k) => k < 3 || Math.max(...p.map(Number)) >= 0.001);
-  const rows = shown.map(row => {
-    const facts = rowFacts(state, row);
-    const el = h(
-      "div",
-      { class: "ql-row", role: "option", tabindex: -1, "aria-selected": "false", "aria-label": facts.join(", ") },
-      h(
-        "span",
-        { class: row.answer.includes(true) ? "ql-taken" : null },
-        said(row.text, { class: data.holds(row, "gone") ? "ql-mark-gone" : null }),
-      ),
-      ...columnsOf(row.p, "", data.holds(row, "gone") ? "gone" : data.holds(row, "new") ? "new" : "–"),
-    );
-    const take = () => row.after !== null && state.select([...row.after]);
-    ui.listen(el, "click", take);
-    ui.listen(el, "pointerenter", () => state.point({ row }));
-    ui.listen(el, "pointerleave", () => state.point(null));
-    return { el, row, take };
-  });
-  const none = h(
-    "div",
-    { class: "ql-row ql-none-row" },
-    h("span", {}, "no answer"),
-    ...columnsOf(
-      data.sides.map(side => side.none),
-      "ql-none",
-    ),
-  );
+  const rows = shown.map(row => spanRow(state, ui, row));
   const list = h(
     "div",
     { role: "listbox", "aria-label": "The best spans of both" },
@@ -516,16 +387,6 @@ function listed(state, ui) {
     move: k => state.point({ row: rows[k].row }),
     press: k => rows[k].take(),
   });
-  const header = h(
-    "div",
-    { class: "ql-row ql-columns-of", "aria-hidden": "true" },
-    h("span", {}, "span"),
-    h("span", {}),
-    ...data.labels.map((name, k) =>
-      h("span", {}, name.length <= 9 ? said(name) : h("i", { class: k === 0 ? "ql-ring" : "ql-disc" })),
-    ),
-    h("span", {}, "change"),
-  );
   const mark = () => {
     /** @type {Stretch | null} */
     const selected = ui.get("selected");
@@ -541,25 +402,71 @@ function listed(state, ui) {
   };
   return {
     mark,
-    parts: [
-      title(
-        "Both distributions",
-        h(
-          "span",
-          {},
-          "the best spans of either; ",
-          h("i", { class: "ql-ring" }),
-          " ",
-          said(data.labels[0]),
-          " ",
-          h("i", { class: "ql-disc" }),
-          " ",
-          said(data.labels[1]),
-        ),
-      ),
-      h("div", { class: "ql-list ql-pairs" }, header, none, list),
-    ],
+    parts: [listTitle(data), h("div", { class: "ql-list ql-pairs" }, columnNames(data), noneRow(data), list)],
   };
+}
+
+/** @param {Comparison} data */
+function listTitle({ labels }) {
+  const [one, other] = labels.map(name => said(name));
+  const ring = h("i", { class: "ql-ring" }),
+    disc = h("i", { class: "ql-disc" });
+  return title(
+    "Both distributions",
+    h("span", {}, "the best spans of either; ", ring, " ", one, " ", disc, " ", other),
+  );
+}
+
+/** @param {Comparison} data */
+function columnNames({ labels }) {
+  return h(
+    "div",
+    { class: "ql-row ql-columns-of", "aria-hidden": "true" },
+    h("span", {}, "span"),
+    h("span", {}),
+    labels.map((name, k) =>
+      h("span", {}, name.length <= 9 ? said(name) : h("i", { class: k === 0 ? "ql-ring" : "ql-disc" })),
+    ),
+    h("span", {}, "change"),
+  );
+}
+
+/** @param {Comparison} data */
+function noneRow({ sides }) {
+  const [one, other] = sides;
+  return h(
+    "div",
+    { class: "ql-row ql-none-row" },
+    h("span", {}, "no answer"),
+    columnsOf([one.none, other.none], "ql-none"),
+  );
+}
+
+/** @param {CompareState} state @param {Ui} ui @param {CompareRow} row */
+function spanRow(state, ui, row) {
+  const { data } = state,
+    gone = data.holds(row, "gone");
+  const el = h(
+    "div",
+    {
+      class: "ql-row",
+      role: "option",
+      tabindex: -1,
+      "aria-selected": "false",
+      "aria-label": rowFacts(state, row).join(", "),
+    },
+    h(
+      "span",
+      { class: row.answer.includes(true) ? "ql-taken" : null },
+      said(row.text, { class: gone ? "ql-mark-gone" : null }),
+    ),
+    columnsOf(row.p, "", gone ? "gone" : data.holds(row, "new") ? "new" : "–"),
+  );
+  const take = () => row.after !== null && state.select([...row.after]);
+  ui.listen(el, "click", take);
+  ui.listen(el, "pointerenter", () => state.point({ row }));
+  ui.listen(el, "pointerleave", () => state.point(null));
+  return { el, row, take };
 }
 
 /**

@@ -16,13 +16,56 @@ import { cutMiddle } from "../words.js";
 
 const LIKELY = 0.01; // of a span that a click on one of its words may mean
 
+/**
+ * @typedef {object} Parts  What the explorer shows of a reading, from top to bottom.
+ * @property {ReturnType<typeof documentList>} documents
+ * @property {ReturnType<typeof passage>} text
+ * @property {ReturnType<typeof readout>} line
+ * @property {ReturnType<typeof pictures>} axes
+ * @property {ReturnType<typeof ranking>} list
+ */
+
 /** @param {Ui} ui */
 export function explore(ui) {
+  const state = stateOf(ui);
+  const { view, spans } = state;
+  append(ui.root, [headline(view.head), below(view.head)]);
+  if (spans.n === 0 || view.best === null) {
+    append(ui.root, [
+      h("section", {}, h("div", { class: "ql-text", dir: "auto", lang: "" }, view.context)),
+      view.below.map(mount),
+    ]);
+    return;
+  }
+  const text = passage(state),
+    axes = pictures(state, text.prose.words),
+    list = ranking(state);
+  const documents = documentList(state);
+  const line = readout(state, text.prose.words);
+  append(ui.root, [
+    documents.el,
+    h("section", {}, text.prose.el, text.legend),
+    h("section", {}, axes.heading, line.el, axes.el),
+    list.el,
+    view.below.map(mount),
+  ]);
+  const parts = { documents, text, line, axes, list };
+  connect(state, parts);
+  markChosen(parts);
+  const chosen = state.chosen();
+  const first = chosen === null ? (spans.find(...view.best.span)?.i ?? 0) : (chosen.span?.i ?? 0);
+  text.prose.home = first;
+  axes.include(first);
+  // The text has its size only once it is on the page.
+  ui.frame(() => text.prose.reveal(first))();
+}
+
+/** @param {Ui} ui @returns {SpanState} */
+function stateOf(ui) {
   /** @type {SpanView} */
   const view = ui.get("view");
   const spans = new Spans(ui);
-  /** @type {SpanState} */
-  const state = {
+  return {
     ui,
     view,
     spans,
@@ -47,27 +90,16 @@ export function explore(ui) {
     follow() {},
     reveal() {},
   };
-  append(ui.root, [headline(view.head), below(view.head)]);
-  if (spans.n === 0 || view.best === null) {
-    append(ui.root, [
-      h("section", {}, h("div", { class: "ql-text", dir: "auto", lang: "" }, view.context)),
-      view.below.map(mount),
-    ]);
-    return;
-  }
-  const text = passage(state),
-    axes = pictures(state, text.prose.words),
-    list = ranking(state);
-  const documents = documentList(state);
-  const line = readout(state, text.prose.words);
-  append(ui.root, [
-    documents.el,
-    h("section", {}, text.prose.el, text.legend),
-    h("section", {}, axes.heading, line.el, axes.el),
-    list.el,
-    view.below.map(mount),
-  ]);
+}
 
+/**
+ * Let the parts follow what is pointed at, what is selected, and what the numbers count.
+ *
+ * @param {SpanState} state @param {Parts} parts
+ */
+function connect(state, parts) {
+  const { ui, spans } = state,
+    { text, axes, line } = parts;
   state.point = hover => {
     state.hover = hover;
     text.point();
@@ -77,10 +109,8 @@ export function explore(ui) {
   state.follow = t => axes.include(t);
   state.reveal = t => text.prose.reveal(t);
   const follow = () => {
-    text.mark();
+    markChosen(parts);
     axes.point();
-    list.mark();
-    documents.mark();
     line.show();
     const chosen = state.chosen();
     if (chosen === null) return;
@@ -103,15 +133,13 @@ export function explore(ui) {
   ui.on("given_answer", repaint);
   ui.on("scale", repaint);
   repaint();
+}
+
+/** @param {Parts} parts */
+function markChosen({ text, list, documents }) {
   text.mark();
-  const chosen = state.chosen();
-  const first = chosen === null ? (spans.find(...view.best.span)?.i ?? 0) : (chosen.span?.i ?? 0);
-  text.prose.home = first;
-  axes.include(first);
   list.mark();
   documents.mark();
-  // The text has its size only once it is on the page.
-  ui.frame(() => text.prose.reveal(first))();
 }
 
 // --- the text ---------------------------------------------------------------------------------------------------------
@@ -144,29 +172,16 @@ function passage(state) {
   prose.number(view.numbers);
   const rival = inSet || numbered.some(span => span.join() === view.rival?.span.join()) ? null : view.rival;
   if (rival !== null) prose.mark("rival", [rival.span]);
-  const ramp = h("span", {}, "0 ", h("i", { class: "ql-ramp ql-ramp-pale" }), " 1 ");
   const meaning = h("span", {});
-  const legend = h(
-    "div",
-    { class: "ql-legend" },
-    h("span", {}, ramp, meaning),
-    (!inSet || numbered.length > 0) && h("span", { class: `ql-mark-${best}` }, bestWords(view)),
-    rival !== null && h("span", { class: "ql-mark-rival" }, "strongest elsewhere"),
-  );
   const shaded = new Float32Array(spans.n);
   return {
     prose,
-    legend: [legend, inSet && h("p", { class: "ql-note ql-set" }, view.set)],
+    legend: legendOf(view, { meaning, best, rival: rival !== null }),
     shade() {
       const share = state.share();
       for (let t = 0; t < spans.n; t++) shaded[t] = share * spans.within[t];
       prose.shade(shaded);
-      fill(
-        meaning,
-        ui.get("given_answer")
-          ? "probability of being in the answer, if there is one"
-          : "probability of being in the answer",
-      );
+      fill(meaning, `probability of being in the answer${ui.get("given_answer") ? ", if there is one" : ""}`);
     },
     mark() {
       const chosen = state.chosen();
@@ -177,6 +192,28 @@ function passage(state) {
       prose.mark("partner", span === null ? [] : [spans.characters(span)]);
     },
   };
+}
+
+/**
+ * What the shades and the marks of the text mean.
+ *
+ * @param {SpanView} view
+ * @param {{ meaning: HTMLElement, best: string, rival: boolean }} shown what the shades mean, the name of the first mark, and
+ *   whether there is a mark of the rival
+ */
+function legendOf(view, { meaning, best, rival }) {
+  const ramp = h("span", {}, "0 ", h("i", { class: "ql-ramp ql-ramp-pale" }), " 1 ");
+  const marked = view.set === null || view.numbers.length > 0;
+  return [
+    h(
+      "div",
+      { class: "ql-legend" },
+      h("span", {}, ramp, meaning),
+      marked && h("span", { class: `ql-mark-${best}` }, bestWords(view)),
+      rival && h("span", { class: "ql-mark-rival" }, "strongest elsewhere"),
+    ),
+    view.set !== null && h("p", { class: "ql-note ql-set" }, view.set),
+  ];
 }
 
 /** What the first mark of the text means. @param {SpanView} view */

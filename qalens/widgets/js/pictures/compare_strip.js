@@ -8,102 +8,52 @@ import { pointer } from "../ui.js";
 import { cut, lastAtMost } from "../words.js";
 import { logShare, mix, TokenAxis } from "./canvas.js";
 
-/** @import { Comparison } from "../explorers/compare_explorer.js" */
+/** @import { Comparison } from "./comparison.js" */
 /** @import { Colours, CompareState, Context, Stretch } from "../types" */
 
 const MARGIN = 40; // pixels left of the strip, for its numbers
 const STRETCH = 700; // characters that the strip shows at a time
+// From the top: words, then the probabilities of each text under its name, then their change above and below zero.
 const LANES = { words: 16, name: 15, high: 30, change: 32, gap: 9 };
+const LEVELS = [LANES.words + LANES.name, LANES.words + 2 * LANES.name + LANES.high + LANES.gap];
+const ZERO = LEVELS[1] + LANES.high + LANES.gap + LANES.name + LANES.change;
+const BOTTOM = ZERO + LANES.change;
+
+/** @typedef {{ colours: Colours, width: number }} Look  The colours of the theme, and the width of the canvas. */
 
 /** @param {CompareState} state */
 export function stripOf(state) {
   const { ui } = state;
-  const { words, name, high, change, gap } = LANES;
-  const top = [words + name, words + 2 * name + high + gap];
-  const zero = top[1] + high + gap + name + change,
-    height = zero + change + 4;
   const shown = { from: 0, to: 0 };
   /** @param {number} width */
   const axis = width => new TokenAxis(shown.from, shown.to, width - 2, { left: MARGIN, widest: 14 });
   const main = ui.canvas({
     label: "",
-    height,
+    height: BOTTOM + 4,
     paint(context, width, _, colours) {
       const { data } = state,
         a = axis(width);
-      paintLabels(context, a, data, { y: 6, bottom: zero + change, colours, width });
-      const most = scaleFor(Math.max(largestIn(data.before, shown), largestIn(data.after, shown)));
-      [data.before, data.after].forEach((values, k) => {
-        write(context, isolated(data.labels[k]), width - 2, top[k] - 7, colours.soft, "right");
-        write(context, String(most), a.left - 6, top[k] + 5, colours.soft, "right");
-        paintMissing(context, a, values, { top: top[k], high, colours });
-        paintLevel(context, a, values, { y: top[k] + high, high, most, fill: colours.pale, line: colours.answer });
-        context.fillStyle = colours.rule;
-        context.fillRect(a.left, top[k] + high, a.right - a.left, 1);
-      });
-      const end = scaleFor(largestIn(data.change, shown));
-      write(context, "change", width - 2, zero - change - 7, colours.soft, "right");
-      write(context, `+${end}`, a.left - 6, zero - change + 5, colours.soft, "right");
-      write(context, "0", a.left - 6, zero, colours.soft, "right");
-      write(context, `${MINUS}${end}`, a.left - 6, zero + change - 5, colours.soft, "right");
-      paintChange(context, a, data.change, { zero, high: change, most: end, colours });
+      paintLabels(context, a, data, { y: 6, bottom: BOTTOM, colours, width });
+      paintBoth(context, a, data, { colours, width });
+      paintDifference(context, a, data, { colours, width });
     },
   });
   const over = ui.canvas({
     label: "",
-    height,
-    paint(context, width, _, colours) {
-      const { data, hover } = state,
-        a = axis(width);
-      /** @type {Stretch | null} */
-      const selected = ui.get("selected");
-      const lanes = { top: words, bottom: zero + change };
-      if (Array.isArray(selected))
-        data
-          .toFlow(selected)
-          .forEach(range => frameRange(context, a, range, { ...lanes, colour: colours.ink, filled: false }));
-      if (hover === null) return;
-      /** @type {Stretch[]} */
-      const ranges = hover.row ? hover.row.ranges : [[data.begin[hover.word], data.end[hover.word]]];
-      ranges.forEach(range => frameRange(context, a, range, { ...lanes, colour: colours.soft, filled: true }));
-    },
+    height: BOTTOM + 4,
+    paint: (context, width, _, colours) => paintMarked(context, axis(width), state, colours),
   });
   over.el.setAttribute("aria-hidden", "true");
   over.el.classList.add("ql-over");
-  const whole = wholeOf(state, shown, () => {
+  const draw = () => {
     main.draw();
     over.draw();
-  });
-  /** @param {MouseEvent} event */
-  const wordAt = event => {
-    const place = axis(main.width).at(pointer(event, main.el)[0]);
-    return place < 0 ? -1 : state.data.wordAt(place);
   };
-  ui.listen(over.el, "pointermove", event => {
-    const word = wordAt(event);
-    state.point(word < 0 ? null : { word });
-  });
-  ui.listen(over.el, "pointerleave", () => state.point(null));
-  ui.listen(over.el, "click", event => {
-    const word = wordAt(event);
-    if (word < 0) return;
-    state.text?.prose.reveal(word);
-    state.text?.prose.pick(word, word);
-  });
+  const whole = wholeOf(state, shown, draw);
+  answerPointer(state, over.el, event => axis(main.width).at(pointer(event, main.el)[0]));
   state.follow = place => whole.include(place);
   return {
-    heading: title(
-      "Probability of being in the answer",
-      "character by character; ",
-      h(
-        "span",
-        {},
-        h("i", { class: "ql-swatch ql-c-more" }),
-        " more ",
-        h("i", { class: "ql-swatch ql-c-less" }),
-        " less",
-      ),
-    ),
+    heading: stripTitle(),
     el: h("div", {}, whole.el, h("div", { class: "ql-stack" }, main.el, over.el)),
     point: () => over.draw(),
     /** @param {number} place */
@@ -115,10 +65,98 @@ export function stripOf(state) {
         `Probability of each of ${fmt.count(state.data.n, "character")} to be in the answer: ` +
           `${state.data.labels.join(", ")}, and the change. All of it can be read word by word in the text below.`,
       );
-      main.draw();
-      over.draw();
+      draw();
     },
   };
+}
+
+function stripTitle() {
+  return title(
+    "Probability of being in the answer",
+    "character by character; ",
+    h(
+      "span",
+      {},
+      h("i", { class: "ql-swatch ql-c-more" }),
+      " more ",
+      h("i", { class: "ql-swatch ql-c-less" }),
+      " less",
+    ),
+  );
+}
+
+/**
+ * Words under the pointer are pointed at, and picked by a click.
+ *
+ * @param {CompareState} state @param {HTMLElement} el @param {(event: MouseEvent) => number} placeAt a character, or -1
+ */
+function answerPointer(state, el, placeAt) {
+  const { ui } = state;
+  /** @param {MouseEvent} event */
+  const wordAt = event => {
+    const place = placeAt(event);
+    return place < 0 ? -1 : state.data.wordAt(place);
+  };
+  ui.listen(el, "pointermove", event => {
+    const word = wordAt(event);
+    state.point(word < 0 ? null : { word });
+  });
+  ui.listen(el, "pointerleave", () => state.point(null));
+  ui.listen(el, "click", event => {
+    const word = wordAt(event);
+    if (word < 0) return;
+    state.text?.prose.reveal(word);
+    state.text?.prose.pick(word, word);
+  });
+}
+
+/**
+ * The probabilities of both texts, on one scale.
+ *
+ * @param {Context} context @param {TokenAxis} axis @param {Comparison} data @param {Look} look
+ */
+function paintBoth(context, axis, data, { colours, width }) {
+  const { high } = LANES;
+  const most = scaleFor(Math.max(largestIn(data.before, axis), largestIn(data.after, axis)));
+  [data.before, data.after].forEach((values, k) => {
+    const top = LEVELS[k];
+    write(context, isolated(data.labels[k]), width - 2, top - 7, colours.soft, "right");
+    write(context, String(most), axis.left - 6, top + 5, colours.soft, "right");
+    paintMissing(context, axis, values, { top, high, colours });
+    paintLevel(context, axis, values, { y: top + high, high, most, fill: colours.pale, line: colours.answer });
+    context.fillStyle = colours.rule;
+    context.fillRect(axis.left, top + high, axis.right - axis.left, 1);
+  });
+}
+
+/** @param {Context} context @param {TokenAxis} axis @param {Comparison} data @param {Look} look */
+function paintDifference(context, axis, data, { colours, width }) {
+  const { change } = LANES,
+    end = scaleFor(largestIn(data.change, axis));
+  write(context, "change", width - 2, ZERO - change - 7, colours.soft, "right");
+  write(context, `+${end}`, axis.left - 6, ZERO - change + 5, colours.soft, "right");
+  write(context, "0", axis.left - 6, ZERO, colours.soft, "right");
+  write(context, `${MINUS}${end}`, axis.left - 6, ZERO + change - 5, colours.soft, "right");
+  paintChange(context, axis, data.change, { zero: ZERO, high: change, most: end, colours });
+}
+
+/**
+ * Frames around what is selected and what is pointed at.
+ *
+ * @param {Context} context @param {TokenAxis} axis @param {CompareState} state @param {Colours} colours
+ */
+function paintMarked(context, axis, { ui, data, hover }, colours) {
+  const lanes = { top: LANES.words, bottom: BOTTOM };
+  /** @type {Stretch | null} */
+  const selected = ui.get("selected");
+  if (Array.isArray(selected))
+    data
+      .toFlow(selected)
+      .forEach(range => frameRange(context, axis, range, { ...lanes, colour: colours.ink, filled: false }));
+  if (hover === null) return;
+  data
+    .rangesOf(hover)
+    .forEach(range => frameRange(context, axis, range, { ...lanes, colour: colours.soft, filled: true }));
 }
 
 /** @param {Float32Array} values @param {{ from: number, to: number }} shown */
@@ -295,59 +333,22 @@ function frameRange(context, axis, [from, to], { top, bottom, colour, filled }) 
  */
 function wholeOf(state, shown, moved) {
   const { ui } = state;
-  let size = 0;
   /** @param {number} from */
   const put = from => {
-    const { n } = state.data;
-    size = Math.min(STRETCH, n);
+    const { n } = state.data,
+      size = Math.min(STRETCH, n);
     shown.from = Math.round(clamp(from, 0, n - size));
     shown.to = shown.from + size;
     slider.thumb.style.setProperty("--wide", `${(100 * size) / Math.max(1, n)}%`);
   };
-  const slider = ui.slider({
-    label: "Part of the text that is drawn",
-    min: 0,
-    max: 1,
-    step: 1,
-    page: STRETCH,
-    value: 0,
-    share: () => size / Math.max(1, state.data.n),
-    text: from => `characters ${fmt.whole(from + 1)} to ${fmt.whole(from + size)} of ${fmt.whole(state.data.n)}`,
-    input: from => {
-      put(from);
-      moved();
-    },
+  const slider = partSlider(state, shown, from => {
+    put(from);
+    moved();
   });
-  slider.el.classList.add("ql-frame");
   const picture = ui.canvas({
     label: "",
     height: 26,
-    paint(context, width, high, colours) {
-      const { data } = state,
-        bins = Math.max(1, Math.floor(width / 3));
-      const up = new Float32Array(bins),
-        down = new Float32Array(bins);
-      data.change.forEach((x, k) => {
-        const bin = Math.floor((bins * k) / data.n);
-        if (x > up[bin]) up[bin] = x;
-        if (-x > down[bin]) down[bin] = -x;
-      });
-      context.fillStyle = colours.field;
-      context.fillRect(0, 0, width, high);
-      /** @type {[Float32Array, string, number][]} */
-      const halves = [
-        [up, colours.more, 0],
-        [down, colours.less, high / 2],
-      ];
-      for (const [values, hue, y] of halves) {
-        values.forEach((x, bin) => {
-          const depth = logShare(x, 3);
-          if (depth < 0.04) return;
-          context.fillStyle = mix(colours.field, hue, depth);
-          context.fillRect((width * bin) / bins, y, width / bins, high / 2);
-        });
-      }
-    },
+    paint: (context, width, high, colours) => paintWholeChange(context, state.data, { width, high, colours }),
   });
   picture.el.setAttribute("aria-hidden", "true");
   slider.track.append(picture.el);
@@ -355,7 +356,7 @@ function wholeOf(state, shown, moved) {
   const el = h("div", { class: "ql-whole", hidden: true }, h("div", { class: "ql-h" }, words), slider.el);
   /** @param {number} place */
   const include = place => {
-    if (place < shown.from || place >= shown.to) put(place - size / 2);
+    if (place < shown.from || place >= shown.to) put(place - (shown.to - shown.from) / 2);
     slider.set(shown.from);
     moved();
   };
@@ -370,10 +371,63 @@ function wholeOf(state, shown, moved) {
       put(was);
       el.hidden = n <= STRETCH;
       fill(words, `Both texts: ${fmt.count(n, "character")}`);
-      slider.limit(0, Math.max(1, n - size));
+      slider.limit(0, Math.max(1, n - (shown.to - shown.from)));
       const most = data.change.findIndex(x => Math.abs(x) === data.most);
       include(data.most > 0 ? most : was);
       picture.draw();
     },
   };
+}
+
+/**
+ * A slider whose thumb frames the part that is drawn.
+ *
+ * @param {CompareState} state @param {{ from: number, to: number }} shown @param {(from: number) => void} input
+ */
+function partSlider(state, shown, input) {
+  const size = () => shown.to - shown.from;
+  const slider = state.ui.slider({
+    label: "Part of the text that is drawn",
+    min: 0,
+    max: 1,
+    step: 1,
+    page: STRETCH,
+    value: 0,
+    share: () => size() / Math.max(1, state.data.n),
+    text: from => `characters ${fmt.whole(from + 1)} to ${fmt.whole(from + size())} of ${fmt.whole(state.data.n)}`,
+    input,
+  });
+  slider.el.classList.add("ql-frame");
+  return slider;
+}
+
+/**
+ * The largest rise and the largest fall of each place of the whole, above and below one another.
+ *
+ * @param {Context} context @param {Comparison} data @param {{ width: number, high: number, colours: Colours }} options
+ */
+function paintWholeChange(context, data, { width, high, colours }) {
+  const bins = Math.max(1, Math.floor(width / 3));
+  const up = new Float32Array(bins),
+    down = new Float32Array(bins);
+  data.change.forEach((x, k) => {
+    const bin = Math.floor((bins * k) / data.n);
+    if (x > up[bin]) up[bin] = x;
+    if (-x > down[bin]) down[bin] = -x;
+  });
+  context.fillStyle = colours.field;
+  context.fillRect(0, 0, width, high);
+  /** @type {[Float32Array, string, number][]} */
+  const halves = [
+    [up, colours.more, 0],
+    [down, colours.less, high / 2],
+  ];
+  for (const [values, hue, y] of halves) {
+    values.forEach((x, bin) => {
+      const depth = logShare(x, 3);
+      if (depth < 0.04) return;
+      context.fillStyle = mix(colours.field, hue, depth);
+      context.fillRect((width * bin) / bins, y, width / bins, high / 2);
+    });
+  }
 }
