@@ -2,7 +2,7 @@
 // What the explorers of spans and of no answer show, made of a distribution: the same JSON as `span_view`, `span_arrays`
 // and `no_answer_view` make in Python, without the decision, which the page makes at its own threshold.
 
-import { fmt } from "../../widgets/js/numbers.js";
+import { fmt, NO_ANSWER } from "../../widgets/js/numbers.js";
 import { cut, cutMiddle } from "../../widgets/js/words.js";
 import { logSumExp } from "./distribution.js";
 
@@ -135,7 +135,7 @@ function heads(/** @type {Distribution} */ found, /** @type {string} */ question
     asked = cut(question, SHOWN),
     none = fmt.percent(found.noAnswer);
   const line = (/** @type {string} */ text) => [[text, false]];
-  const abstains = { asked, said: line("no answer"), number: none, tone: "none" };
+  const abstains = { asked, said: line(NO_ANSWER), number: none, tone: "none" };
   const why = { notes: [line("probability of no answer")], below: [abstention(found, none)] };
   if (best === null) return [0, 1].map(() => ({ ...abstains, ...why }));
   const near = found.spans.filter(span => overlap([span.start, span.end], [best.start, best.end]));

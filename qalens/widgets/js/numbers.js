@@ -1,6 +1,8 @@
 // @ts-check
 // Numbers as people read them.
 
+// What an abstention is called wherever people read it; in data it is null.
+export const NO_ANSWER = "no answer";
 export const MINUS = "\u2212";
 export const fmt = {
   /** 0.978; never rounded to a 0 or 1 that it is not. @param {number | null} p */

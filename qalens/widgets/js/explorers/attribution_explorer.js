@@ -4,7 +4,7 @@
 import { quotations, worker } from "../computing.js";
 import { append, fill, h, said } from "../dom.js";
 import { below, headline } from "../headline.js";
-import { fmt } from "../numbers.js";
+import { fmt, NO_ANSWER } from "../numbers.js";
 import { mount, title } from "../parts.js";
 import { computed, evidence, spanList } from "../pictures/evidence.js";
 import { Prose } from "../pictures/prose.js";
@@ -19,7 +19,7 @@ const TARGETS = [
   ["answer", "answer"],
   ["start", "start"],
   ["end", "end"],
-  ["no_answer", "no answer"],
+  ["no_answer", NO_ANSWER],
   ["null_score", "null score"],
   ["contrast", "contrast"],
 ];

@@ -2,6 +2,7 @@
 // Behaviour tests: a grid of capabilities and kinds, the failing cases of the cell that is open, and one case.
 
 import { append, fill, h, said } from "../dom.js";
+import { NO_ANSWER } from "../numbers.js";
 import { mount, title } from "../parts.js";
 
 /** @import { BehaviorCase, BehaviorView, Child } from "../types" */
@@ -104,7 +105,7 @@ function caseList(ui, view) {
 
 /** @param {string | null} answer */
 function answerWords(answer) {
-  return answer === null ? h("span", { class: "ql-soft" }, "no answer") : said(answer);
+  return answer === null ? h("span", { class: "ql-soft" }, NO_ANSWER) : said(answer);
 }
 
 /** @param {Ui} ui @param {BehaviorCase} one @param {number} k @param {boolean} first */

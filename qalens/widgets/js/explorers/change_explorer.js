@@ -4,6 +4,7 @@
 import { quotations, worker } from "../computing.js";
 import { append, fill, h } from "../dom.js";
 import { below, headline } from "../headline.js";
+import { NO_ANSWER } from "../numbers.js";
 import { mount, pickable } from "../parts.js";
 import { Prose } from "../pictures/prose.js";
 import { Words } from "../words.js";
@@ -109,7 +110,7 @@ function passage(ui, view) {
         most: entry?.kind === "sentences" ? most(entry) : 1,
         signed: true,
       });
-      const named = view.answered ? "the answer" : "no answer";
+      const named = view.answered ? "the answer" : NO_ANSWER;
       fill(
         legend,
         entry?.kind === "flip" && spans.length > 0 && h("span", { class: "ql-mark-struck" }, "masked"),

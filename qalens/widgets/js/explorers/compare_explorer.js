@@ -4,7 +4,7 @@
 import { append, fill, h, said } from "../dom.js";
 import { editor } from "../editor.js";
 import { decided, pieces } from "../headline.js";
-import { fmt, MINUS, scaleFor } from "../numbers.js";
+import { fmt, MINUS, NO_ANSWER, scaleFor } from "../numbers.js";
 import { title } from "../parts.js";
 import { stripOf } from "../pictures/compare_strip.js";
 import { Comparison } from "../pictures/comparison.js";
@@ -437,7 +437,7 @@ function noneRow({ sides }) {
   return h(
     "div",
     { class: "ql-row ql-none-row" },
-    h("span", {}, "no answer"),
+    h("span", {}, NO_ANSWER),
     columnsOf([one.none, other.none], "ql-none"),
   );
 }

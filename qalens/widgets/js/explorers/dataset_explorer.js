@@ -3,7 +3,7 @@
 
 import { append, fill, h, said } from "../dom.js";
 import { headline } from "../headline.js";
-import { clamp, fmt } from "../numbers.js";
+import { clamp, fmt, NO_ANSWER } from "../numbers.js";
 import { Prose } from "../pictures/prose.js";
 import { listControls, listed, outcomeFilters, sign } from "./dataset_filters.js";
 
@@ -310,7 +310,7 @@ function setColumns(state, el) {
 /** @param {DatasetRow} row */
 function answerWords(row) {
   if (row.error !== null && row.margin === null) return "not read";
-  return row.answer === null ? "no answer" : said(row.answer);
+  return row.answer === null ? NO_ANSWER : said(row.answer);
 }
 
 /** @param {DatasetRow} row */
@@ -374,7 +374,7 @@ function headOfRow(row) {
   const notes = answer === null ? ["probability of no answer"] : ["probability that the answer is here", exact];
   return {
     asked,
-    said: [[answer ?? "no answer", answer !== null]],
+    said: [[answer ?? NO_ANSWER, answer !== null]],
     number: fmt.percent(place ?? p),
     tone: answer === null ? "none" : "answer",
     notes: notes.map(words => [[words, false]]),

@@ -3,7 +3,7 @@
 
 import { append, fill, h, said } from "../dom.js";
 import { below, headline } from "../headline.js";
-import { fmt } from "../numbers.js";
+import { fmt, NO_ANSWER } from "../numbers.js";
 import { title } from "../parts.js";
 import { levelAt, thresholdLine } from "../pictures/threshold_line.js";
 import { cut } from "../words.js";
@@ -218,7 +218,7 @@ function flippedRow(state, k, first) {
     "div",
     { class: "ql-na-row", role: "option", tabindex: first ? 0 : -1, "data-reading": k, "aria-selected": "false" },
     h("span", {}, said(reading.question)),
-    h("span", { class: answered ? "" : "ql-soft" }, answered ? said(reading.best) : "no answer"),
+    h("span", { class: answered ? "" : "ql-soft" }, answered ? said(reading.best) : NO_ANSWER),
     h(
       "span",
       { class: !known ? "ql-soft" : good ? "ql-na-good" : "ql-na-bad" },

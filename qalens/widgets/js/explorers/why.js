@@ -2,6 +2,7 @@
 // What an AttributionExplorer explains: the choice, and what was computed for it.
 
 import { said } from "../dom.js";
+import { NO_ANSWER } from "../numbers.js";
 import { pairs, Words } from "../words.js";
 
 /** @import { AttributionEntry, Child, Side, Stretch, WhyView } from "../types" */
@@ -99,7 +100,7 @@ export class Why {
   }
   /** The text of a side, short. @param {Side} side @returns {Child} */
   quoted(side) {
-    if (side.length === 0) return "no answer";
+    if (side.length === 0) return NO_ANSWER;
     const listed = this.view.spans.find(one => sameSide(one.span, side));
     if (listed !== undefined) return ["“", said(listed.text), "”"];
     const text = new Words(this.view.context).slice(...side);

@@ -4,7 +4,7 @@
 import { listOf, quotations } from "../computing.js";
 import { fill, h, said } from "../dom.js";
 import { ABOUT_NO_SPAN, sameSide } from "../explorers/why.js";
-import { fmt } from "../numbers.js";
+import { fmt, NO_ANSWER } from "../numbers.js";
 import { mount, pickable, title } from "../parts.js";
 
 /** @import { Why } from "../explorers/why.js" */
@@ -50,7 +50,7 @@ export function spanList(why) {
       return contrast && sameSide(span, why.asked("rival")) ? "the other side" : "";
     };
     const rows = sides.map((span, k) => [
-      h("span", {}, k < view.spans.length ? said(view.spans[k].text) : "no answer"),
+      h("span", {}, k < view.spans.length ? said(view.spans[k].text) : NO_ANSWER),
       h("span", { class: "ql-soft" }, role(span)),
       h("span", {}, fmt.probability(k < view.spans.length ? view.spans[k].p : view.none)),
     ]);

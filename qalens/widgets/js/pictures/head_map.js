@@ -3,7 +3,7 @@
 
 import { listOf, quotations, worker } from "../computing.js";
 import { append, fill, h } from "../dom.js";
-import { clamp, fmt } from "../numbers.js";
+import { clamp, fmt, NO_ANSWER } from "../numbers.js";
 import { title } from "../parts.js";
 import { pointer } from "../ui.js";
 import { mix } from "./canvas.js";
@@ -18,7 +18,7 @@ const TARGETS = [
   ["answer", "answer"],
   ["start", "start"],
   ["end", "end"],
-  ["no_answer", "no answer"],
+  ["no_answer", NO_ANSWER],
   ["margin", "margin"],
 ];
 

@@ -2,7 +2,7 @@
 // The line of margins with its threshold, and what the figures would be elsewhere on it.
 
 import { fill, h, said } from "../dom.js";
-import { clamp, fmt, ticks } from "../numbers.js";
+import { clamp, fmt, NO_ANSWER, ticks } from "../numbers.js";
 import { pointer } from "../ui.js";
 import { lastAtMost } from "../words.js";
 
@@ -246,7 +246,7 @@ function paintReading(context, { left, right, x }, { margin }, { at, top, bottom
   context.textAlign = "left";
   // At the outer end of its side; next to the dot where that is already there.
   sideWords(context, "answers", left, at, dot, middle, () => [left + 6, dot + 12]);
-  sideWords(context, "no answer", at, right, dot, middle, size => [right - 6 - size, dot - 12 - size]);
+  sideWords(context, NO_ANSWER, at, right, dot, middle, size => [right - 6 - size, dot - 12 - size]);
   if (margin === null || margin === undefined) return;
   context.fillStyle = colours.ink;
   context.beginPath();
@@ -423,7 +423,7 @@ function thresholdWords(state) {
 
 /** @param {NoAnswerState} state @param {number} value */
 function spoken(state, value) {
-  if (!state.many) return state.answers(state.readings[0], value) ? `answers ${state.readings[0].best}` : "no answer";
+  if (!state.many) return state.answers(state.readings[0], value) ? `answers ${state.readings[0].best}` : NO_ANSWER;
   const answered = state.readings.filter(reading => state.answers(reading, value)).length;
   return `${fmt.count(answered, "question")} answered`;
 }
