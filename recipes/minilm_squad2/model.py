@@ -58,6 +58,15 @@ def model_of(folder: Path = BASE) -> PreTrainedModel:
     )
 
 
+def mean_of(folders: list[Path]) -> PreTrainedModel:
+    """A model whose weights are the mean of those of some checkpoints."""
+    models = [model_of(folder) for folder in folders]
+    with torch.no_grad():
+        for weights, *others in zip(*(model.parameters() for model in models), strict=True):
+            weights.copy_(torch.stack([weights, *others]).mean(0))
+    return models[0]
+
+
 def wide_units(device: torch.device) -> bool:
     """Whether products in bfloat16 are faster there: on GPUs, and on processors with matrix units."""
     return device.type == "cuda" or torch.cpu._is_amx_tile_supported()
