@@ -42,7 +42,7 @@ def test_a_writer_in_place_would_be_found_out(tmp_path, monkeypatch):
             for _ in range(40):
                 file.write(content)
                 file.flush()
-                time.sleep(0.0005)
+                time.sleep(0.005)  # so slow that a kill falls into it also where the child comes late
 
     versions = tuple(lambda path, one=one: in_place(one, path) for one in (b"a" * 1000, b"b" * 1000))
     case = kill_writers.Case(versions, Path.read_bytes)

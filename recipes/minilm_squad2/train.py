@@ -49,7 +49,7 @@ PHASES = (
     Phase("longer", 33_000, 16_500, (400, 400), (1.2e-4, 7e-5), True),
     Phase("settle", 16_000, 8_000, (400, 400), (7e-5, 0.0), False),
 )
-# The mean of their weights is the checkpoint: as good on the articles kept out as the last alone, and less sure of itself
+# The mean of their weights is the checkpoint: nearly as good on the articles kept out as the last alone, and less sure of itself
 # on texts of another kind.
 AVERAGED = ("whole", "settle")
 BATCH, WARMUP, DECAY, TOKENS = 16, 200, 0.01, 352
