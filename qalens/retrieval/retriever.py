@@ -14,7 +14,16 @@ from qalens.readings.provenance import Document, as_document
 
 @runtime_checkable
 class Retriever(Protocol):
-    """The interface of a retriever: an `Index`, a dense retriever or the client of a search engine."""
+    """The interface of a retriever: an `Index`, a dense retriever or the client of a search engine.
+
+    Examples
+    --------
+    >>> class Newest:
+    ...     def search(self, query, top_k):
+    ...         return ["Tobias slept.", "Ada kept the lamp."][:top_k]
+    >>> isinstance(Newest(), Retriever)
+    True
+    """
 
     def search(self, query: str, top_k: int) -> Iterable[Any]:
         """Find documents for a question.
