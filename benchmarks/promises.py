@@ -170,7 +170,10 @@ def section(
         ["stated", "cut by", "split by", "covered", "5 to 95 % of splits", "places"],
         [row for by, split in ways for row in coverage(rows, by, split, splits)],
     )
-    yield "Risk control with a certainty of 90 %, by question:"
+    yield (
+        "Risk control with a certainty of 90 %, by question. It counts as broken where more of the answers on the other half are wrong "
+        "than stated; that share has a sampling error of its own, so the count also has splits whose threshold keeps its promise:"
+    )
     head = ["risk", "broken, of splits", "no promise, of splits", "answered, of questions"]
     yield table(head, list(risks(rows, splits)))
     yield "\n".join(f"- {line}" for line in lists(qalens.load()))
