@@ -4,6 +4,7 @@ import asyncio
 import importlib.util
 import os
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -99,9 +100,18 @@ class Markers:
                 item.add_marker(pytest.mark.slow)
 
 
+class NoFigureLeftOpen:
+    """Closes what a test or an example drew with pyplot, which the next one in this process would find open."""
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_runtest_teardown(self, item):
+        if (pyplot := sys.modules.get("matplotlib.pyplot")) is not None:
+            pyplot.close("all")
+
+
 def pytest_configure(config):
     # Registered rather than defined here, since examples in the package have no part in this file.
-    for plugin in (NoLoopOfTheBrowser(), WithoutExtras(), Markers()):
+    for plugin in (NoLoopOfTheBrowser(), WithoutExtras(), Markers(), NoFigureLeftOpen()):
         config.pluginmanager.register(plugin)
 
 

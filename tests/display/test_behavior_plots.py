@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from matplotlib import pyplot as plt
 from planted_rows import row
 
 import qalens
@@ -11,12 +10,6 @@ from qalens import behavior, plots
 from qalens.errors import InputError
 from qalens.evaluation.report import report_of
 from qalens.testing import toy_model, toy_tokenizer
-
-
-@pytest.fixture(autouse=True)
-def _closed():
-    yield
-    plt.close("all")
 
 
 def texts(ax) -> list[str]:

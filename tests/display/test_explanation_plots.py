@@ -71,11 +71,10 @@ EVERY = pytest.mark.parametrize("plot", RECORDS, ids=lambda plot: plot.__name__)
 
 
 @pytest.fixture(autouse=True)
-def _no_figure_left_open():
+def _settings_restored():
     with mpl.rc_context():
         mpl.use("Agg")
         yield
-        plt.close("all")
 
 
 def flowing(ax, kind):

@@ -34,11 +34,10 @@ EVERY = (plots.marginals, plots.span_map, plots.ranked_spans, plots.no_answer, p
 
 
 @pytest.fixture(autouse=True)
-def _no_figure_left_open():
+def _settings_restored():
     with mpl.rc_context():
         mpl.use("Agg")
         yield
-        plt.close("all")
 
 
 def random_reading(context=TEXT, *, seed=0, scale=3.0, null=0.0, **options):

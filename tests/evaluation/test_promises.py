@@ -663,7 +663,6 @@ def test_the_curve_is_drawn_once_for_all_media():
     (chart,) = content_of(curve).of(Chart)
     assert chart.curves[0].y == curve.sizes
     assert qalens.plots.prediction_sets(curve).get_xlabel().startswith("promised coverage")
-    plt.close()
     assert "promised" in curve._repr_html_()
 
 
@@ -679,7 +678,6 @@ def test_the_risk_is_drawn_between_its_bounds_with_the_promised_threshold():
     assert "at most, 90% certain" in curve._repr_html_()
     ax = qalens.plots.risk_control(curve, control)
     assert "with 90% certainty" in " ".join(ax.get_title(loc="left").split())
-    plt.close()
     with pytest.raises(InputError, match="needs a RiskControl"):
         qalens.plots.risk_control(curve, "0.1")
 
@@ -705,12 +703,10 @@ def test_a_decision_says_what_is_promised_of_it():
     assert "Nothing is promised." in to_text(nothing)
     ax = qalens.plots.no_answer(reading, control)
     assert "promised 199.00" in [text.get_text() for text in ax.texts]
-    plt.close()
     curve = sweep(random_rows(60))
     assert "At the threshold 199.00" in " ".join(
         qalens.plots.thresholds(curve, control).get_title(loc="left").split()
     )
-    plt.close()
 
 
 @pytest.mark.parametrize(

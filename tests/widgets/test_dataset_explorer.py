@@ -215,7 +215,6 @@ def test_the_still_twins_count_the_outcomes(readings):
     assert "false no-answer" in explorer.to_svg()
     bars = {label.get_text() for label in plots.outcomes(explorer.report).get_yticklabels()}
     assert bars == set(FILTERS) - {"not scored"}
-    plt.close()
 
 
 def test_a_bar_is_as_long_as_its_count(readings):
@@ -223,6 +222,5 @@ def test_a_bar_is_as_long_as_its_count(readings):
     widths = dict(
         zip([t.get_text() for t in ax.get_yticklabels()], [p.get_width() for p in ax.patches], strict=True)
     )
-    plt.close()
     assert widths["right span"] == 2 * widths["wrong span"] > 0
     assert widths.get("right no-answer", 0) == 0
