@@ -104,6 +104,7 @@ def load(home: Path, *names: str, **settings: str) -> list[tuple[str, float]]:
     return [tuple(json.loads(line)) for line in done.stdout.splitlines()]
 
 
+@pytest.mark.slow
 def test_a_name_comes_from_the_hub_and_later_from_the_cache(tmp_path):
     with serving(save(tmp_path / "checkpoint", "bert-uncased")) as address:
         (said, _), (unknown, _) = load(tmp_path / "home", "ada/lamp", "tobias/lamp", HF_ENDPOINT=address)

@@ -18,6 +18,7 @@ WRITERS = 10
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the writers are forked")
+@pytest.mark.slow
 def test_no_writer_that_is_killed_leaves_half_a_file(tmp_path):
     done = subprocess.run(
         [sys.executable, str(SCRIPT), "--kills", "3", "--seed", "5"],

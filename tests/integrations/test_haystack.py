@@ -460,6 +460,7 @@ print(json.dumps([[a.data, a.score] for a in found]))
 """
 
 
+@pytest.mark.slow
 def test_yaml_comes_back_in_a_fresh_process_without_being_asked_to_trust_it(bert):
     whole = Pipeline()
     whole.add_component("reader", QALensExtractiveReader(bert, max_seq_length=64, stride=16, top_k=3))

@@ -296,13 +296,16 @@ def test_choices_are_traits(open_page):
 
 
 def test_a_long_text_opens_at_its_answer(open_page):
-    page = open_page(explorer_of(LONG, "At last", max_length=128)).page
+    explorer = explorer_of(STORY * 80 + LONG, "At last", max_length=128)
+    page = open_page(explorer).page
     page.wait_for_timeout(200)
     assert page.locator(".ql-mark-best").first.is_visible()
     text = page.locator(".ql-text").bounding_box()
     answer = page.locator(".ql-mark-best").first.bounding_box()
     assert text["y"] < answer["y"] < text["y"] + text["height"]
-    assert page.locator(".ql-tok").count() < 900
+    # How many fit depends on the fonts of the machine.
+    tokens = len(np.unique(explorer.reading.windows.offsets.reshape(-1, 2), axis=0))
+    assert 0 < page.locator(".ql-tok").count() < tokens / 2
     frame = page.locator(".ql-frame [role=slider]")
     assert frame.get_attribute("aria-valuetext").startswith("tokens ")
 

@@ -82,6 +82,7 @@ def _full(_):
     raise OSError(28, "No space left on device")
 
 
+@pytest.mark.slow
 def test_pictures_of_many_threads_are_the_same_and_settings_stay():
     import matplotlib as mpl
 
