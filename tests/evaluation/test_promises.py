@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from matplotlib import pyplot as plt
 from planted_rows import QUESTIONS, TEXT, listed_reading, random_reading, random_rows, row
 from scipy.stats import binomtest, ks_2samp
 

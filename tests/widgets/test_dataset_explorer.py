@@ -3,7 +3,6 @@
 import json
 
 import pytest
-from matplotlib import pyplot as plt
 from test_no_answer_explorer import reading_of
 
 import qalens
