@@ -7,29 +7,17 @@ import sys
 from pathlib import Path
 
 import pytest
+from shown_pictures import same_up_to_the_last_digit
 
 pytestmark = pytest.mark.slow
 
 REPOSITORY = Path(__file__).parents[1]
 README = (REPOSITORY / "README.md").read_text("utf-8")
-NUMBER = re.compile(r"[+-−]?\d+\.\d+")
 
 
 def block(before):
     """The code block after a line."""
     return README.split(before, 1)[1].split("\n```", 1)[1].split("\n", 1)[1].split("```", 1)[0].rstrip("\n")
-
-
-def value(number):
-    """Of a number as it is written: `−3.43`, or `<0.001` for what rounds to nothing."""
-    return float(number.replace("−", "-").lstrip("<>"))
-
-
-def same_up_to_the_last_digit(found, shown):
-    """Equal letters, and numbers that differ by the arithmetic of another machine at most."""
-    assert NUMBER.sub("#", found) == NUMBER.sub("#", shown)
-    for a, b in zip(NUMBER.findall(found), NUMBER.findall(shown), strict=True):
-        assert value(a) == pytest.approx(value(b), abs=0.02)
 
 
 def test_the_example_prints_what_stands_below_it(capsys):

@@ -305,7 +305,7 @@ def example_row(
         f1=overlap,
         best_exact=best_exact,
         best_f1=best_f1,
-        outcome=None if error is not None else _outcome(golds, answer, exact),
+        outcome=None if error is not None else outcome_of(golds, answer, exact),
         error=error,
         **said,
     )
@@ -391,7 +391,7 @@ def redecided(row: ExampleRow, threshold: float) -> ExampleRow:
     if row.exact is None:
         return kept
     exact, overlap = _judged(known, answer)
-    return replace(kept, exact=exact, f1=overlap, outcome=_outcome(row.golds, answer, exact))
+    return replace(kept, exact=exact, f1=overlap, outcome=outcome_of(row.golds, answer, exact))
 
 
 def question_word(question: str) -> str:
@@ -588,9 +588,24 @@ def _judged(known: list[str] | None, said: TextSpan | None) -> tuple[float, floa
     return (None, None) if known is None else best_match(known, "" if said is None else said.text)
 
 
-def _outcome(
+def outcome_of(
     golds: tuple[TextSpan, ...] | None, answer: TextSpan | None, exact: float | None
 ) -> Outcome | None:
+    """What an answer, or None for no answer, comes to beside the gold spans; None where no gold is known.
+
+    Parameters
+    ----------
+    golds : tuple of TextSpan or None
+        The gold spans; empty where there is no answer, None where nothing is known.
+    answer : TextSpan or None
+        What was answered; None for no answer.
+    exact : float or None
+        The exact match of the answer.
+
+    Returns
+    -------
+    Outcome or None
+    """
     if golds is None:
         return None
     if answer is None:

@@ -5,18 +5,13 @@ They stand in docs/pictures. To make them anew: QALENS_WRITE_PICTURES=1 python -
 
 from __future__ import annotations
 
-import io
-import os
-from pathlib import Path
-
 import numpy as np
 import pytest
-from PIL import Image
+from shown_pictures import PICTURES, brightness, is_up_to_date, keep
 
 import qalens
 
 pytestmark = pytest.mark.slow
-PICTURES = Path(__file__).parents[2] / "docs" / "pictures"
 
 
 @pytest.fixture(scope="module")
@@ -34,13 +29,11 @@ def test_the_page_has_a_picture_in_both_themes(chromium, file, theme):
     page.locator("#spans .ql-verdict strong").wait_for()
     # Canvases are painted with the next repaints.
     page.wait_for_timeout(500)
-    png = page.screenshot(animations="disabled")
+    png, words = page.screenshot(animations="disabled"), page.locator("body").inner_text()
     page.close()
-    light = np.asarray(Image.open(io.BytesIO(png)).convert("L"), dtype=float)
+    light = brightness(png)
     assert (np.median(light) > 200) == (theme == "light")
     assert 0.005 < (np.abs(light - np.median(light)) > 40).mean() < 0.5
     picture = PICTURES / f"page-that-reads-{theme}.png"
-    if os.environ.get("QALENS_WRITE_PICTURES"):
-        picture.write_bytes(png)
-    with Image.open(picture) as kept:
-        assert kept.size == (960, 1060)
+    keep(png, words, picture)
+    is_up_to_date(png, words, picture)

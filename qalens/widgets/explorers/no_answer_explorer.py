@@ -15,7 +15,7 @@ from qalens.display.wording import promise_sentence
 from qalens.errors import InputError, shown
 from qalens.evaluation.confidence.thresholds import ThresholdCurve, sweep
 from qalens.evaluation.promises.risk import RiskControl
-from qalens.evaluation.rows import ExampleRow, Readable, row_of
+from qalens.evaluation.rows import ExampleRow, Readable, outcome_of, row_of
 from qalens.readings.joined import JoinedReading
 from qalens.readings.reading import FailedReading, Reading, check_source
 from qalens.records import finite
@@ -248,8 +248,9 @@ def _shown(reading: Reading | FailedReading, row: ExampleRow) -> dict[str, Any]:
         "p": row.probability,
         "none": reading.no_answer_probability,
         "golds": golds,
-        "exact": row.best_exact,
         "f1": row.best_f1,
+        # Where it answers.
+        "outcome": outcome_of(row.golds, row.best, row.best_exact),
         "rule": reading.null,
         "windows": _windows(reading),
     }

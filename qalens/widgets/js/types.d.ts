@@ -255,8 +255,9 @@ export interface MarginReading {
   p: number | null;
   none: number;
   golds: string[] | null;
-  exact: number | null;
   f1: number | null;
+  /** Where it answers; null where no gold is known. */
+  outcome: Outcome | null;
   rule: "min" | "max" | "mean";
   windows: MarginWindow[];
 }

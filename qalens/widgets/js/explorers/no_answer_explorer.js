@@ -197,23 +197,9 @@ function better(reading, answered) {
 function flippedRow(state, k, first) {
   const reading = state.readings[k],
     answered = state.answers(reading);
-  const gold = reading.golds,
-    f1 = reading.f1 ?? 0;
-  const known = gold !== null;
-  const good = known && (answered ? gold.length > 0 && f1 > 0.5 : gold.length === 0);
-  const judged = !known
-    ? "not known"
-    : answered
-      ? gold.length === 0
-        ? "false answer"
-        : reading.exact === 1
-          ? "right span"
-          : f1 > 0
-            ? "partly right"
-            : "wrong span"
-      : gold.length === 0
-        ? "right: no answer"
-        : "missed";
+  const { golds } = reading,
+    outcome = answered || golds === null ? reading.outcome : golds.length ? "false no-answer" : "right no-answer";
+  const good = outcome?.startsWith("right");
   return h(
     "div",
     { class: "ql-na-row", role: "option", tabindex: first ? 0 : -1, "data-reading": k, "aria-selected": "false" },
@@ -221,9 +207,8 @@ function flippedRow(state, k, first) {
     h("span", { class: answered ? "" : "ql-soft" }, answered ? said(reading.best) : NO_ANSWER),
     h(
       "span",
-      { class: !known ? "ql-soft" : good ? "ql-na-good" : "ql-na-bad" },
-      known && `${good ? "✓" : "✗"} `,
-      judged,
+      { class: outcome === null ? "ql-soft" : good ? "ql-na-good" : "ql-na-bad" },
+      outcome === null ? "not known" : `${good ? "✓" : "✗"} ${outcome}`,
     ),
     h("span", { class: "ql-soft" }, fmt.logit(reading.margin)),
   );
