@@ -13,7 +13,7 @@ from qalens.widgets.explorer import check_reading
 from qalens.widgets.explorers.dataset_explorer import DatasetExplorer
 from qalens.widgets.explorers.reading_explorer import ReadingExplorer
 
-_QUESTION = "Who carried the mail across the pass?"
+_QUESTION = "When was the road over the pass closed?"
 _CONTEXT = (
     "The road over the pass was closed from November to April. In those months Mathis Brunner carried the mail across "
     "on skis, twice a week and alone. His sister Lena ran the post office in the valley, sorted the letters by lamplight, "
