@@ -23,7 +23,9 @@ PORT = 8866
 
 def notebook(folder: Path) -> Path:
     """The notebook that the page writes, by its own code."""
-    code, *_ = re.findall(r"```python\n(.*?)```", (DOCS / "how-to" / "dashboard.md").read_text("utf-8"), re.DOTALL)
+    code, *_ = re.findall(
+        r"```python\n(.*?)```", (DOCS / "how-to" / "dashboard.md").read_text("utf-8"), re.DOTALL
+    )
     subprocess.run([sys.executable, "-c", code], cwd=folder, check=True)
     return folder / "explore.ipynb"
 
@@ -45,7 +47,9 @@ def take(theme: str, url: str, file: Path) -> None:
     """One picture of what a visitor sees, with its words in it."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 1100, "height": 900}, color_scheme=theme, reduced_motion="reduce")
+        page = browser.new_page(
+            viewport={"width": 1100, "height": 900}, color_scheme=theme, reduced_motion="reduce"
+        )
         page.goto(f"{url}?theme={theme}", timeout=120_000)
         page.locator("canvas").first.wait_for(timeout=120_000)
         page.wait_for_timeout(1500)
@@ -59,7 +63,15 @@ def take(theme: str, url: str, file: Path) -> None:
 def main() -> None:
     url = f"http://127.0.0.1:{PORT}/"
     with tempfile.TemporaryDirectory() as folder:
-        voila = [sys.executable, "-m", "voila", str(notebook(Path(folder))), "--no-browser", "--port", str(PORT)]
+        voila = [
+            sys.executable,
+            "-m",
+            "voila",
+            str(notebook(Path(folder))),
+            "--no-browser",
+            "--port",
+            str(PORT),
+        ]
         served = subprocess.Popen(voila)
         try:
             answering(f"{url}voila/static/voila.js")

@@ -85,7 +85,10 @@ def test_a_move_lists_the_questions_that_it_turned(many):
     answered = sum(reading.margin <= 0 for reading in readings)
     assert f"Turned by the last move: {answered}" in visit.page.locator(".ql-x").inner_text()
     assert visit.page.get_by_role("option").count() == answered
-    assert "false no-answer" in visit.page.get_by_role("option").filter(has_text="no answer").all_inner_texts()[-1]
+    assert (
+        "false no-answer"
+        in visit.page.get_by_role("option").filter(has_text="no answer").all_inner_texts()[-1]
+    )
     assert visit.is_quiet()
 
 

@@ -5,10 +5,11 @@ They stand in docs/pictures. To make them anew: QALENS_WRITE_PICTURES=1 python -
 
 import numpy as np
 import pytest
-from shown_pictures import PICTURES, brightness, is_up_to_date, keep
+from shown_pictures import PICTURES, brightness, is_up_to_date, keep, kept_words
 
 import qalens
 from qalens import datasets, widgets
+from qalens.widgets import tabs
 
 QUESTION = "Who did the county send to inspect the work?"
 TEXT = (
@@ -78,3 +79,14 @@ def test_an_explorer_has_a_picture_in_both_themes(name, theme, explorer, open_pa
     file = PICTURES / f"{name}-explorer-{theme}.png"
     keep(png, words, file)
     is_up_to_date(png, words, file)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_picture_of_the_dashboard_shows_what_explore_shows(theme):
+    # It is taken from Voila, which the tests do without: python docs/dashboard.py
+    words = kept_words(PICTURES / f"dashboard-{theme}.png")
+    opened = qalens.explore(qalens.load(dtype="float32"))
+    reading = opened.reading
+    shown = [*tabs.TITLES.values(), reading.question, reading.answer.text, reading.context]
+    assert [one for one in shown if one not in words] == []
+    opened.close()
