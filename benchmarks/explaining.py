@@ -4,6 +4,8 @@
     python benchmarks/explaining.py faithful FILE [--questions 200] [--tested 30] [--methods NAME] [--kinds KIND ...]
     python benchmarks/explaining.py sanity FILE [--tested 30] [--methods NAME] [--kinds KIND ...] [--json sanity.json]
     python benchmarks/explaining.py speed FILE [--questions 8] [--rounds 2]
+    python benchmarks/explaining.py ranks FILE [--tested 30]
+    python benchmarks/explaining.py packing FILE [--questions 32]
     python benchmarks/explaining.py long
 
 FILE is in SQuAD form. `converge` takes as many answerable as unanswerable questions, drawn with a seed, explains the answer
@@ -19,6 +21,10 @@ for `benchmarks/measured.py`, which writes the table of docs/concepts/faithfulne
   beside qalens it takes `pip install --no-deps transformers-interpret`; the explanations themselves need no IPython
 - `qalens` in float32 and with dtype "auto": without the ranks under the other baselines, which the others do not tell
   either, and with them, as is the default
+
+`ranks` tells how far a rank agreement from few points is from that of 64 points a path. `packing` tells which share of the
+processor's time explaining spends in the passes themselves, and how many tokens a second they take by how many rows are
+in one: what packing the points of several readings together could gain.
 
 Each with its own completeness error and the points of a path at which it took gradients. Both of the others explain the start
 and the end apart, and their error is the mean of the two. The targets differ: theirs follow the largest logit, which may
@@ -44,9 +50,15 @@ from captum.attr import LayerIntegratedGradients
 
 import qalens
 from qalens.explain import FaithfulnessTable, Options, SanityChecks
+from qalens.explain.attribution.embeddings import WindowInput, explaining
+from qalens.explain.attribution.gradients import RANKING_POINTS, along, rough_integrated_gradients
+from qalens.explain.attribution.methods import solved
 from qalens.explain.attribution.options import plans_of
+from qalens.explain.attribution.problem import Problem
 from qalens.explain.attribution.quadrature import LEAST_CHANGE
+from qalens.explain.attribution.record import rank_correlation
 from qalens.explain.faithfulness.method_comparison import mean_interval
+from qalens.explain.targets import resolve
 from qalens.text.examples import Example
 from qalens.text.squad_files import read_squad
 
@@ -293,6 +305,82 @@ def speed(file: Path, many: int, rounds: int, model: str | None) -> None:
         )
 
 
+# --- ranks, packing ---------------------------------------------------------------------------------------------------
+
+
+def problem_of(reader: qalens.Reader, reading: qalens.Reading, target: str) -> Problem:
+    blanks = {"pad": reader.tokenizer.pad_token_id, "mask": reader.tokenizer.mask_token_id}
+    return Problem(
+        reader.model, reading, resolve(reading, target), Options(), blanks=blanks, batch_tokens=None
+    )
+
+
+def ranks(reader: qalens.Reader, file: Path, tested: int) -> None:
+    print(
+        "| questions, target | points | ranks against those of 64 | error of the agreement, mean | at most |"
+    )
+    print("|---|---|---|---|---|")
+    for (kind, target), examples in zip(KINDS.items(), drawn(file, tested), strict=True):
+        found: dict[int, list[tuple[float, float]]] = {}
+        for reading in reader.read_many(examples, progress=False):
+            with explaining(reader.model, gradients=True):
+                problem = problem_of(reader, reading, target)
+                own = problem.word_sums(solved(problem, "pad").values.sum((0, 1)))
+                many = {
+                    points: [
+                        problem.word_sums(values)
+                        for values in rough_integrated_gradients(problem, ["mask", "mean", "zero"], points)
+                    ]
+                    for points in (64, 4, 6, RANKING_POINTS, 16)
+                }
+            exact = many.pop(64)
+            for points, rough in many.items():
+                found.setdefault(points, []).extend(
+                    (rank_correlation(a, b), abs(rank_correlation(own, a) - rank_correlation(own, b)))
+                    for a, b in zip(rough, exact, strict=True)
+                )
+        for points, pairs in found.items():
+            same, errors = np.array(pairs).T
+            print(
+                f"| {kind}, {target} | {points} | {mean_interval(same)} | {errors.mean():.3f} | {errors.max():.2f} |",
+                flush=True,
+            )
+
+
+def packing(reader: qalens.Reader, file: Path, many: int) -> None:
+    readings = list(reader.read_many(drawn(file, many)[0], progress=False))
+    inside = 0.0
+
+    def timed(call):
+        def go(*args, **options):
+            nonlocal inside
+            began = time.process_time()
+            try:
+                return call(*args, **options)
+            finally:
+                inside += time.process_time() - began
+
+        return go
+
+    torch.autograd.grad, WindowInput.scores = timed(torch.autograd.grad), timed(WindowInput.scores)
+    began = time.process_time()
+    for _ in reader.attribute_many(readings, "answer", progress=False):
+        pass
+    whole = time.process_time() - began
+    print(f"of the processor's time for {len(readings)} readings, {inside / whole:.1%} is in passes\n")
+    print("| rows of one pass | tokens | tokens a second |\n|---|---|---|")
+    with explaining(reader.model, gradients=True):
+        problem = problem_of(reader, readings[0], "answer")
+        origin, tokens = problem.baseline("pad"), len(problem.roles)
+        for rows in (1, 2, 4, 8, 16, 32):
+            problem.batch, best = rows, float("inf")
+            for _ in range(3):
+                began = time.process_time()
+                along(problem, [origin], np.linspace(0, 1, rows))
+                best = min(best, time.process_time() - began)
+            print(f"| {rows} | {rows * tokens} | {rows * tokens / best:.0f} |", flush=True)
+
+
 # --- long -------------------------------------------------------------------------------------------------------------
 
 
@@ -337,7 +425,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", choices=("converge", "faithful", "sanity", "speed", "long"))
+    parser.add_argument(
+        "what", choices=("converge", "faithful", "sanity", "speed", "ranks", "packing", "long")
+    )
     parser.add_argument("file", type=Path, nargs="?", help="questions in SQuAD form")
     parser.add_argument("--questions", type=int, help="how many of each kind")
     parser.add_argument(
@@ -360,6 +450,10 @@ def main() -> None:
         parser.error(f"{args.what} needs a FILE")
     elif args.what == "sanity":
         sanity(qalens.load(args.model), args.file, args.tested, args.methods, args.kinds, args.json)
+    elif args.what == "ranks":
+        ranks(qalens.load(args.model), args.file, args.tested)
+    elif args.what == "packing":
+        packing(qalens.load(args.model), args.file, args.questions or 32)
     elif args.what in ("converge", "faithful"):
         reader, many = qalens.load(args.model), args.questions or 200
         if args.what == "converge":

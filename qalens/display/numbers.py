@@ -74,16 +74,16 @@ def share_below(x: float) -> str:
     return f"{math.floor(100 * x + 1e-9)}%"
 
 
-def logit(x: float) -> str:
-    """A logit with two digits and a real minus sign; the infinities as ∞.
+def logit(x: float, digits: int = 2) -> str:
+    """A logit with its digits and a real minus sign; the infinities as ∞.
 
     >>> logit(-7.234), logit(-0.001), logit(float("-inf")), logit(float("nan"))
     ('−7.23', '0.00', '−∞', '–')
     """
     if math.isnan(x):
         return MISSING
-    digits = "∞" if math.isinf(x) else f"{abs(x):.2f}"
-    return f"{MINUS if x < 0 and digits != '0.00' else ''}{digits}"
+    said = "∞" if math.isinf(x) else f"{abs(x):.{digits}f}"
+    return f"{MINUS if x < 0 and said.strip('0.') else ''}{said}"
 
 
 def signed(x: float, digits: int = 2) -> str:

@@ -265,12 +265,12 @@ def _agreement(attribution: Attribution) -> str:
 
 
 def correlation(r: float) -> str:
-    """A rank correlation in two digits.
+    """A rank correlation in one digit: of paths that take few points the next one says nothing.
 
     >>> correlation(-0.307), correlation(float("nan"))
-    ('−0.31', 'none')
+    ('−0.3', 'none')
     """
-    return "none" if math.isnan(r) else logit(r)
+    return "none" if math.isnan(r) else logit(r, 1)
 
 
 def _answer_share(attribution: Attribution) -> str:

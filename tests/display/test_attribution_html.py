@@ -293,7 +293,7 @@ def test_what_tells_whether_to_trust_is_always_there():
     assert "8.00 at the input, 1.00 at the baseline: +7.00 logits to explain" in said
     assert "off by 2%: converged (≤ 5%)" in said
     assert "on 25% of the path from the baseline another span scores best" in said
-    assert "mask 0.91, mean embedding 0.80, zero −0.30" in said
+    assert "mask 0.9, mean embedding 0.8, zero −0.3" in said
     assert "40% of all |values| on the span itself" in said
     assert "65 rows through the model" in said
 

@@ -239,7 +239,7 @@ class TestAttribution:
         assert "score of “Ada” = −7.50\nintegrated gradients, padding baseline" in said
         assert "off by 2%: converged (≤ 5%)" in said
         assert "other span best on 25% of the path" in said
-        assert "mask 0.91, mean 0.80" in said.replace("\n", " ")
+        assert "mask 0.9, mean 0.8" in said.replace("\n", " ")
         assert "40% on the answer" in said.replace("\n", " ")
 
     def test_without_convergence_it_warns_in_words(self):

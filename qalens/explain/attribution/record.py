@@ -93,7 +93,8 @@ class Diagnostics:
         is no path.
     agreement : dict of str to float
         The Spearman rank correlation of the values by word with those under each other baseline; nan if ranks cannot
-        be compared, or the model gives nan on the way to that baseline; empty if it was not requested.
+        be compared, or the model gives nan on the way to that baseline; empty if it was not requested. Integrated
+        gradients take 8 points on the path from each, so that the second digit says nothing.
     answer_share : float or None
         The share of all `|values|` that is on the target's own span (for no answer: on the best span); None if this
         window does not hold it.
