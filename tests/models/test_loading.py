@@ -196,6 +196,10 @@ def test_a_file_does_not_decide_which_code_computes(folder, sound, value):
         {"hidden_act": "nonsense"},
         {"hidden_act": 3},
         {"max_position_embeddings": []},
+        # Nothing of this size may ever be made.
+        {"max_position_embeddings": 10**9},
+        {"vocab_size": 10**9},
+        {"intermediate_size": 10**9},
         {"num_hidden_layers": "two"},
     ],
     ids=str,
