@@ -31,6 +31,7 @@ from qalens.explain.faithfulness.sanity import SanityChecks, sanity_checks
 from qalens.explain.layers.heads import HeadAblation, Replacement, ablate_heads
 from qalens.explain.layers.logit_lens import LayerTrace, layer_trace
 from qalens.explain.many import each
+from qalens.explain.sentences import split_sentences
 from qalens.explain.targets import Contrast, SpanLike, Target, TargetName, check_source, check_target, resolve
 from qalens.models.batches import ReadingOptions, Stages, check_batch_tokens, check_max_memory, length_limit
 from qalens.models.loading import load_checkpoint
@@ -903,7 +904,8 @@ class Reader:
         >>> reader.sentence_effects(reader.read("Who kept the lamp?", "Ada kept the lamp. Tobias slept."))
         SentenceEffects(2 sentences)
         """
-        with Bar(None, progress, "readings") as bar:
+        # Each sentence left out, and each alone.
+        with Bar(2 * len(split_sentences(reading.context)), progress, "readings") as bar:
             return sentence_effects(reading, self._edits_of(reading, bar))
 
     def smallest_sentences(

@@ -170,3 +170,13 @@ def test_who_listens_can_end_the_work_by_any_error(reader):
 
     with listening(stop), pytest.raises(RuntimeError, match="enough"):
         reader.read("Who kept the lamp?", "Ada kept the lamp.")
+
+
+def test_sentences_have_a_total_from_the_first_on():
+    reader = qalens.Reader(toy_model(), toy_tokenizer())
+    reading = reader.read("Who kept the lamp?", "Ada kept the lamp. Tobias slept. Mary read.")
+    heard = []
+    with listening(heard.append):
+        reader.sentence_effects(reading)
+    assert {one.total for one in heard} == {6}
+    assert heard[-1].done == 6

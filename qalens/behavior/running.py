@@ -24,7 +24,7 @@ from qalens.behavior.examining import (
 from qalens.behavior.report import DEFAULT_KEEP, BehaviorReport, Tally
 from qalens.checks import is_whole
 from qalens.errors import InputError, shown
-from qalens.evaluation.data.inputs import Item, read_examples
+from qalens.evaluation.data.inputs import Item, number_of_questions, read_examples
 from qalens.evaluation.evaluate import ReadsMany, reader_options
 from qalens.evaluation.runs.jobs import JobName
 from qalens.evaluation.runs.runs import Plan
@@ -120,17 +120,21 @@ def run(
     if out is not None and examples is None:
         raise InputError("A run in a folder is one over examples of your own; name them with examples=…")
     tally, sources = Tally(chosen, keep), Sources()
-    drawn = drawn_groups(chosen, cases=cases, seed=seed)
     edits = tuple(test for test in chosen if test.edit is not None)
+    made = list(drawn_groups(chosen, cases=cases, seed=seed))
+    own: Iterable[Group] = ()
+    total: int | None = len(made)
     if examples is None:
-        groups: Iterator[Group] = chain(drawn, base_groups(edits, cases=cases, seed=seed))
+        made += base_groups(edits, cases=cases, seed=seed)
+        total = len(made)
     elif out is None:
-        groups = chain(drawn, example_groups(read_examples(examples), edits, seed=seed))
+        own = example_groups(read_examples(examples), edits, seed=seed)
+        given = number_of_questions(examples)
+        total = None if given is None else total + given
     else:
         _add_rows(tally, reader, Examining(edits, seed), examples, out, plan, progress)
-        groups = drawn
-    with Bar(None, progress, "texts") as bar:
-        for group in bar.counted(judge_groups(reader, groups, sources=sources)):
+    with Bar(total, progress, "texts") as bar:
+        for group in bar.counted(judge_groups(reader, chain(made, own), sources=sources)):
             tally.add(group)
     options = {**reader_options(reader), "seed": seed, "cases": cases}
     return BehaviorReport(tally.results(), sources.first or _source_of(reader), options)

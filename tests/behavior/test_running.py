@@ -16,6 +16,7 @@ from qalens.behavior.report import BehaviorReport
 from qalens.behavior.running import Examining
 from qalens.datasets import SAMPLE_FILE
 from qalens.errors import InputError, QalensError
+from qalens.progress import listening
 from qalens.testing import toy_model, toy_tokenizer
 from qalens.text.examples import CharSpan, Example
 from qalens.text.question_rows import Item
@@ -272,3 +273,13 @@ def test_an_example_with_half_a_character_harms_no_other():
     assert found.failure_rate.count + sum(found.left_out.values()) == 2
     (alone,) = behavior.run(reader, tests=["letter case"], examples=examples[1:], progress=False).tests
     assert found.cases[-1].case == alone.cases[-1].case
+
+
+def test_progress_has_a_total_from_the_first_text_on():
+    reader = qalens.Reader(toy_model(), toy_tokenizer())
+    for options, total in (({"cases": 3}, 6), ({"cases": 3, "examples": qalens.datasets.sample()[:4]}, 7)):
+        heard = []
+        with listening(heard.append):
+            behavior.run(reader, ["denied", "typos"], **options)
+        assert [one.total for one in heard if one.unit == "texts"] == [total] * total
+        assert heard[-1].done == total
