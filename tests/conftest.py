@@ -63,14 +63,16 @@ def pytest_assertrepr_compare(op, left, right):
     ]
 
 
-# Packages of which an extra brings one, and the files that cannot even be collected without them.
+# Packages of which an extra brings one, and the files and folders that cannot even be collected without them.
 _ROOT = Path(__file__).parents[1]
 _NEEDS = {
-    "haystack": ("haystack", "test_haystack", "old_haystack"),
+    "haystack": ("haystack", "test_haystack", "old_haystack", "test_every_architecture"),
+    "nbformat": ("widgets",),
     "ray": ("test_ray",),
     "marimo": ("test_live_marimo",),
     "sphinx": ("test_docs_site",),
     "bm25s": ("test_retrieval", "retrieval"),
+    "websockets": ("firefox", "test_page_in_firefox"),
 }
 
 
@@ -84,7 +86,7 @@ class WithoutExtras:
         self.starts = tuple(start for package in missing for start in _NEEDS[package])
 
     def pytest_ignore_collect(self, collection_path):
-        inside = collection_path.suffix == ".py" and collection_path.is_relative_to(_ROOT)
+        inside = collection_path.is_relative_to(_ROOT) and collection_path.suffix in ("", ".py")
         return True if self.starts and inside and collection_path.name.startswith(self.starts) else None
 
 

@@ -127,7 +127,7 @@ def test_the_grid_of_a_card_has_all_kinds() -> None:
 
 def test_results_are_in_the_form_that_the_hub_publishes() -> None:
     # The hub's own client reads and writes both forms.
-    from huggingface_hub import eval_result_entries_to_yaml, parse_eval_result_entries
+    hub = pytest.importorskip("huggingface_hub", minversion="1.4")
     from huggingface_hub.repocard_data import eval_results_to_model_index, model_index_to_eval_results
 
     report = planted(0.5, 0, 20)
@@ -139,7 +139,7 @@ def test_results_are_in_the_form_that_the_hub_publishes() -> None:
         source_url="https://example.org",
         score="exact",
     )
-    assert eval_result_entries_to_yaml(parse_eval_result_entries(entries)) == entries
+    assert hub.eval_result_entries_to_yaml(hub.parse_eval_result_entries(entries)) == entries
     assert entries[0]["value"] == round(report.scores.exact, 2)
     index = model_index("mine", report, dataset="me/questions", dataset_name="My questions", split="test")
     name, results = model_index_to_eval_results(index)

@@ -206,8 +206,9 @@ def test_a_file_does_not_decide_which_code_computes(folder, sound, value):
 )
 def test_whatever_a_config_makes_the_loaders_raise_is_a_model_error(folder, values):
     change(folder / "config.json", **values)
-    with pytest.raises(ModelError, match="checkpoint cannot be loaded: "):
-        qalens.load(folder, device="cpu")
+    # What transformers does not check by itself fails with the first text, in older ones more.
+    with pytest.raises(ModelError, match=r"checkpoint cannot be loaded: |failed on this text: "):
+        qalens.load(folder, device="cpu").read(*PAIR)
 
 
 @pytest.mark.parametrize(

@@ -111,8 +111,8 @@ export function noAnswerView(
     p: best === null ? null : found.probability(best),
     none: found.noAnswer,
     golds: null,
-    exact: null,
     f1: null,
+    outcome: null,
     rule: "min",
     windows: found.windows.map(({ first, count }, w) => {
       const alone = found.windows.length === 1 ? found : found.alone(w);

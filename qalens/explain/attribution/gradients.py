@@ -14,6 +14,7 @@ from qalens.explain.attribution.problem import Found, Problem, check_finite, rel
 from qalens.explain.attribution.quadrature import integrate
 from qalens.explain.attribution.record import Baseline
 from qalens.explain.targets import best_spans
+from qalens.records import brief
 
 # Gauss–Legendre points of a path that is only to rank words: a rank correlation is off by 0.04 in the mean with them, and by
 # 0.06 to 0.1 with half as many (benchmarks/explaining.py ranks).
@@ -57,9 +58,12 @@ def _back(
 ) -> tuple[torch.Tensor, ...]:
     """What flows back to the leaves from logits, each with what arrives at it; zeros where nothing does."""
     outputs, arriving = zip(*pairs, strict=True)
-    return torch.autograd.grad(outputs, leaves, arriving, retain_graph=again, materialize_grads=True)
+    found = torch.autograd.grad(outputs, leaves, arriving, retain_graph=again, materialize_grads=True)
+    # The zeros that torch puts where nothing arrives may themselves ask for gradients.
+    return tuple(gradient.detach() for gradient in found)
 
 
+@brief
 @dataclass(frozen=True, slots=True)
 class Along:
     """What is found at K places on a path.
