@@ -519,7 +519,7 @@ def test_sentence_effects_hold_no_readings_but_the_first(reader):
 def test_the_bar_counts_the_readings(reader, capsys):
     reading = reader.read(QUESTION, TEXT)
     reader.sentence_effects(reading, progress=True)
-    assert "8 readings" in capsys.readouterr().err
+    assert "8/8" in capsys.readouterr().err
     reader.sentence_effects(reading, progress=False)
     assert capsys.readouterr().err == ""
 
