@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import pickle
+import subprocess
+import sys
+import time
 from dataclasses import replace
 
 import pytest
@@ -16,6 +19,7 @@ from qalens.behavior.report import BehaviorReport
 from qalens.behavior.running import Examining
 from qalens.datasets import SAMPLE_FILE
 from qalens.errors import InputError, QalensError
+from qalens.evaluation.runs.runs import Plan
 from qalens.progress import listening
 from qalens.testing import toy_model, toy_tokenizer
 from qalens.text.examples import CharSpan, Example
@@ -107,6 +111,33 @@ def test_a_run_in_a_folder_gives_the_same_report_and_goes_on(tmp_path) -> None:
     # Everything is there: what reads now would be noticed.
     silent = replace_reading(reader)
     assert behavior.run(silent, examples=SAMPLE_FILE, out=tmp_path / "run").tests == in_memory.tests
+
+
+KILLED = """
+import sys
+import qalens
+from qalens import behavior
+from qalens.datasets import SAMPLE_FILE
+from qalens.evaluation.runs.runs import Plan
+from qalens.testing import toy_model, toy_tokenizer
+reader = qalens.Reader(toy_model(), toy_tokenizer())
+behavior.run(reader, examples=SAMPLE_FILE, out=sys.argv[1], plan=Plan(shard_size=2), progress=False)
+"""
+
+
+@pytest.mark.slow
+def test_a_run_that_is_killed_again_and_again_ends_as_if_nothing_had_happened(tmp_path) -> None:
+    reader, plan = qalens.Reader(toy_model(), toy_tokenizer()), Plan(shard_size=2)
+    expected = behavior.run(reader, examples=SAMPLE_FILE, out=tmp_path / "undisturbed", plan=plan).tests
+    folder = tmp_path / "run"
+    for _ in range(3):
+        before = set(folder.rglob("*"))
+        with subprocess.Popen([sys.executable, "-c", KILLED, str(folder)]) as process:
+            # As soon as something new lies there, which is at another point each time.
+            while process.poll() is None and set(folder.rglob("*")) <= before:
+                time.sleep(0.01)
+            process.kill()
+    assert behavior.run(reader, examples=SAMPLE_FILE, out=folder, plan=plan).tests == expected
 
 
 def replace_reading(reader: qalens.Reader) -> qalens.Reader:
