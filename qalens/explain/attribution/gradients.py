@@ -16,8 +16,8 @@ from qalens.explain.attribution.record import Baseline
 from qalens.explain.targets import best_spans
 from qalens.records import brief
 
-# Gauss–Legendre points of a path that is only to rank words: a rank correlation is off by 0.04 in the mean with them, and by
-# 0.06 to 0.1 with half as many (benchmarks/explaining.py ranks).
+# Gauss–Legendre points of a path that is only to rank words: a rank correlation is off by about 0.05 in the mean with them, and
+# by 0.06 to 0.11 with half as many (benchmarks/explaining.py ranks).
 RANKING_POINTS = 8
 
 
