@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import os
 import re
-from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -62,6 +61,7 @@ def is_up_to_date(png: bytes, words: str, file: Path) -> None:
 
 
 def colours(picture: Image.Image) -> dict[tuple[int, ...], float]:
-    pixels = np.asarray(picture.convert("RGB")).reshape(-1, 3)
-    counts = Counter(map(tuple, pixels.tolist()))
-    return {colour: n / len(pixels) for colour, n in counts.items() if n > len(pixels) / 1000}
+    pixels = np.asarray(picture.convert("RGB"), np.uint32).reshape(-1, 3)
+    packed, counts = np.unique(pixels @ np.array([1 << 16, 1 << 8, 1], np.uint32), return_counts=True)
+    shares = zip(packed.tolist(), (counts / len(pixels)).tolist(), strict=True)
+    return {(c >> 16, c >> 8 & 255, c & 255): share for c, share in shares if share > 0.001}

@@ -11,6 +11,7 @@ import qalens
 from qalens import datasets, widgets
 from qalens.widgets import tabs
 
+pytestmark = pytest.mark.slow
 QUESTION = "Who did the county send to inspect the work?"
 TEXT = (
     "The lighthouse on Skerry Head was built in 1843 by the Marlow brothers, two engineers who had never seen the "
