@@ -87,6 +87,7 @@ def at_rest(page):
 NAMES = list(made())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("first", NAMES)
 def test_each_looks_and_is_met_the_same_beside_any_other(first, parts, page):
     blank(page)
