@@ -123,17 +123,14 @@ def run(
     edits = tuple(test for test in chosen if test.edit is not None)
     made = list(drawn_groups(chosen, cases=cases, seed=seed))
     own: Iterable[Group] = ()
-    total: int | None = len(made)
+    given: int | None = 0
     if examples is None:
         made += base_groups(edits, cases=cases, seed=seed)
-        total = len(made)
     elif out is None:
-        own = example_groups(read_examples(examples), edits, seed=seed)
-        given = number_of_questions(examples)
-        total = None if given is None else total + given
+        own, given = example_groups(read_examples(examples), edits, seed=seed), number_of_questions(examples)
     else:
         _add_rows(tally, reader, Examining(edits, seed), examples, out, plan, progress)
-    with Bar(total, progress, "texts") as bar:
+    with Bar(None if given is None else len(made) + given, progress, "texts") as bar:
         for group in bar.counted(judge_groups(reader, chain(made, own), sources=sources)):
             tally.add(group)
     options = {**reader_options(reader), "seed": seed, "cases": cases}
