@@ -34,7 +34,7 @@ from qalens.evaluation.confidence.measures import (
 from qalens.evaluation.confidence.temperature import fit_temperature
 from qalens.evaluation.confidence.thresholds import cross_fit, fold_of_groups
 from qalens.evaluation.intervals import changes, shares
-from qalens.evaluation.rows import TEMPERATURES
+from qalens.spans.summary import TEMPERATURES
 
 SIZES = (12, 66, 300, 3000)
 ARTICLES = {12: 6, 66: 11, 300: 20, 3000: 35}

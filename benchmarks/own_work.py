@@ -30,8 +30,9 @@ import torch
 from numpy.typing import NDArray
 
 import qalens
-from qalens.evaluation.rows import example_row
+from qalens.evaluation.rows import example_rows
 from qalens.text.examples import CharSpan, Example
+from qalens.text.question_rows import Item
 
 WORDS = (
     "the a of in into by keeper lamp tide harbour wrote small green book storm island lighthouse built county winter gallery "
@@ -114,8 +115,9 @@ def main() -> None:
             pass
 
     def evaluate(examples: list[Example]) -> None:
-        for example, reading in zip(examples, reader.read_many(examples, progress=False), strict=True):
-            example_row(example, reading)
+        items = [Item(example, "") for example in examples]
+        for _ in example_rows(zip(items, reader.read_many(examples, progress=False), strict=True)):
+            pass
 
     seconds = measured(
         {

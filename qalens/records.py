@@ -114,6 +114,35 @@ def made_later(name: str, make: Callable[[Any], Any]) -> Callable[[_Record], _Re
     return decorate
 
 
+def comes_later(record: Any, name: str) -> bool:
+    """Whether a field that is made when it is first asked for has not been made yet.
+
+    Parameters
+    ----------
+    record : object
+        A record with such a field.
+    name : str
+        The field.
+
+    Returns
+    -------
+    bool
+
+    Examples
+    --------
+    >>> from dataclasses import dataclass
+    >>> @made_later("area", lambda square: square.side**2)
+    ... @dataclass(frozen=True, slots=True)
+    ... class Square:
+    ...     side: int
+    ...     area: int = LATER
+    >>> one = Square(3)
+    >>> comes_later(one, "area"), one.area, comes_later(one, "area")
+    (True, 9, False)
+    """
+    return getattr(type(record), name).given(record) is LATER
+
+
 class _MadeLater:
     """What takes the place of a slot: it fills the slot when it is first read."""
 

@@ -14,7 +14,8 @@ from qalens.reader import Reader
 from qalens.records import LATER
 from qalens.spans.decision import decide
 from qalens.spans.distribution import SpanLogits, span_distribution
-from qalens.spans.one_pass import over_next, plain_decisions
+from qalens.spans.one_pass import plain_decisions
+from qalens.spans.plain_tokens import over_next
 from qalens.testing import planted_reading, toy_model, toy_tokenizer
 from qalens.text.windows import PairTokenizer, make_windows
 

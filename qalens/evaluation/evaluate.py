@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from qalens.errors import InputError, shown
 from qalens.evaluation.data.inputs import Item, number_of_questions, read_examples
 from qalens.evaluation.report import Report, report_of
-from qalens.evaluation.rows import ExampleRow, example_row, row_of
+from qalens.evaluation.rows import example_rows, with_its_question
 from qalens.evaluation.runs.engines import EngineName
 from qalens.evaluation.runs.runs import Plan, evaluate_run
 from qalens.progress import Bar
@@ -115,7 +115,7 @@ def evaluate(
             "engine, workers, threads and shard_size are those of a run in a folder; name it with out=…"
         )
     source: list[Source] = []
-    rows = _rows(reader, islice(read_examples(examples), limit), source)
+    rows = example_rows(_read(reader, islice(read_examples(examples), limit), source))
     total = None if progress is False else number_of_questions(examples, limit)
     with Bar(total, progress) as bar:
         report = report_of(bar.counted(rows, reads=True), options=reader_options(reader))
@@ -153,8 +153,10 @@ def reader_options(reader: Any) -> dict[str, Any]:
     return {name: getattr(reader, name) for name in _OPTIONS if hasattr(reader, name)}
 
 
-def _rows(reader: ReadsMany, items: Iterable[Item], source: list[Source]) -> Iterator[ExampleRow]:
-    """The row of each question in its order; `source` gets the model of the first reading."""
+def _read(
+    reader: ReadsMany, items: Iterable[Item], source: list[Source]
+) -> Iterator[tuple[Item, Reading | FailedReading]]:
+    """Each question with its reading, in order; `source` gets the model of the first reading."""
     waiting: deque[Item] = deque()
 
     def to_read() -> Iterator[Example]:
@@ -168,16 +170,15 @@ def _rows(reader: ReadsMany, items: Iterable[Item], source: list[Source]) -> Ite
         item = waiting.popleft()
         if isinstance(reading, Reading) and reading.source is not None and not source:
             source.append(reading.source)
-        yield example_row(item.example, reading, title=item.title, cause=item.cause)
+        yield item, reading
     yield from _unread(waiting)
 
 
-def _unread(waiting: deque[Item]) -> Iterator[ExampleRow]:
-    """Rows of the questions next in turn that never met the model: those that are broken, and those that were read before."""
+def _unread(waiting: deque[Item]) -> Iterator[tuple[Item, Reading | FailedReading]]:
+    """The questions next in turn that never met the model: those that are broken, and those that were read before."""
     while waiting and (waiting[0].error is not None or waiting[0].reading is not None):
         item = waiting.popleft()
-        if item.reading is not None:
-            yield row_of(item.reading)
-            continue
-        failed = FailedReading(item.example, InputError(f"{item.place}: {item.error}"))
-        yield example_row(item.example, failed, title=item.title, cause=item.cause)
+        if item.reading is None:
+            yield item, FailedReading(item.example, InputError(f"{item.place}: {item.error}"))
+        else:
+            yield with_its_question(item.reading)

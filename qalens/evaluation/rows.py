@@ -8,33 +8,31 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from hashlib import blake2b
-from typing import Any, Literal, get_args
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Any, Literal, cast, get_args
 
 from qalens.errors import InputError, shown
 from qalens.evaluation.scores.answers import best_match
 from qalens.readings.documents import DocumentsReading
 from qalens.readings.joined import JoinedReading
 from qalens.readings.reading import FailedReading, Reading
-from qalens.records import brief
+from qalens.records import brief, comes_later
 from qalens.spans.distribution import Answer
-from qalens.spans.places import Places, likely_places
+from qalens.spans.plain_summary import plain_summaries
+from qalens.spans.summary import SpanSummary, summary_of
 from qalens.text.examples import CharSpan, Example, writable
+from qalens.text.question_rows import Item
 
 Outcome = Literal[
     "right span", "wrong edges", "wrong span", "false answer", "false no-answer", "right no-answer"
 ]
 Readable = Reading | DocumentsReading | FailedReading
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
-# Where a row knows the mass of all spans: T = 2^(k/2), from 1/8 to 8. In between calibration interpolates.
-TEMPERATURES: tuple[float, ...] = tuple(2.0 ** (k / 2) for k in range(-6, 7))
-# The probability from which on a place is kept in a row; what lies below is not worth its bytes.
-LEAST_PLACE = 0.001
+# Windows whose rows are made together: what is added up for them at a time fits the caches.
+_TOGETHER = 64
 _QUESTION_WORDS = {"whom": "who", "whose": "who", "who's": "who", "what's": "what", "where's": "where"} | {
     word: word for word in ("what", "which", "who", "when", "where", "why", "how")
 }
@@ -281,23 +279,78 @@ def example_row(
     >>> row.outcome, row.exact, row.question_word
     ('right span', 1.0, 'who')
     """
-    golds, fault = _golds(example)
-    said = _said(reading, golds)
+    item = Item(example, "", title=title, cause=cause)
+    return next(example_rows([(item, reading)]))
+
+
+def example_rows(read: Iterable[tuple[Item, Reading | FailedReading]]) -> Iterator[ExampleRow]:
+    """Put each question and its reading into one row, as `example_row` does, some of them together: that is faster.
+
+    Parameters
+    ----------
+    read : iterable of (Item, Reading or FailedReading)
+        Questions and their readings; they are taken some dozens ahead.
+
+    Returns
+    -------
+    iterator of ExampleRow
+
+    Examples
+    --------
+    >>> from qalens.testing import planted_reading
+    >>> reading = planted_reading("Who kept the lamp?", "Ada kept the lamp.", answer="Ada")
+    >>> [row.answer.text for row in example_rows([(Item(reading.example, "line 1"), reading)] * 2)]
+    ['Ada', 'Ada']
+    """
+    for together in _runs(read):
+        items, readings = zip(*together, strict=True)
+        golds = [_golds(item.example) for item in items]
+        spans = [
+            None if known is None else item.example.gold
+            for item, (known, _) in zip(items, golds, strict=True)
+        ]
+        yield from map(_row, items, readings, golds, _summaries(readings, spans))
+
+
+def _runs(
+    read: Iterable[tuple[Item, Reading | FailedReading]],
+) -> Iterator[list[tuple[Item, Reading | FailedReading]]]:
+    """Questions and readings in runs that together have some dozen windows, so that a long text waits for no other."""
+    run: list[tuple[Item, Reading | FailedReading]] = []
+    waiting = 0
+    for item, reading in read:
+        run.append((item, reading))
+        waiting += 1 if isinstance(reading, FailedReading) else len(reading.windows)
+        if waiting >= _TOGETHER:
+            yield run
+            run, waiting = [], 0
+    if run:
+        yield run
+
+
+def _row(
+    item: Item,
+    reading: Reading | FailedReading,
+    known: tuple[tuple[TextSpan, ...] | None, str | None],
+    summary: SpanSummary | None,
+) -> ExampleRow:
+    (golds, fault), example = known, item.example
+    said = _said(reading, summary)
     error = fault if reading.error is None else str(reading.error)
     answer, best = said.get("answer"), said.get("best")
-    known = None if golds is None else [gold.text for gold in golds]
+    texts = None if golds is None else [gold.text for gold in golds]
     context = _text(example, "context")
-    shortest = min((len(text.split()) for text in known), default=None) if known else None
+    shortest = min((len(text.split()) for text in texts), default=None) if texts else None
     question = _text(example, "question")
-    exact, overlap = _judged(known, answer)
-    best_exact, best_f1 = (exact, overlap) if best == answer else _judged(known, best)
+    exact, overlap = _judged(texts, answer)
+    best_exact, best_f1 = (exact, overlap) if best == answer else _judged(texts, best)
     return ExampleRow(
         id=example.id if isinstance(example, Example) and isinstance(example.id, str) else None,
         question=question,
-        title=title,
+        title=item.title,
         text_id=blake2b(context.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest(),
         golds=golds,
-        cause=cause,
+        cause=item.cause,
         question_word=question_word(question),
         text_length=len(context),
         answer_length=shortest,
@@ -331,9 +384,31 @@ def row_of(item: Readable | ExampleRow) -> ExampleRow:
     """
     if isinstance(item, ExampleRow):
         return item
-    if isinstance(item, DocumentsReading):
-        item = item.joined()
-    return example_row(item.given if isinstance(item, FailedReading) else item.example, item)
+    return next(example_rows([with_its_question(item)]))
+
+
+def with_its_question(reading: Readable) -> tuple[Item, Reading | FailedReading]:
+    """A reading as `example_rows` takes it; one of many documents is joined.
+
+    Parameters
+    ----------
+    reading : Readable
+        A reading.
+
+    Returns
+    -------
+    tuple of (Item, Reading or FailedReading)
+
+    Examples
+    --------
+    >>> from qalens.testing import planted_reading
+    >>> item, reading = with_its_question(planted_reading("Who kept it?", "Ada kept it.", answer="Ada"))
+    >>> item.example is reading.example
+    True
+    """
+    if isinstance(reading, DocumentsReading):
+        reading = reading.joined()
+    return Item(reading.given if isinstance(reading, FailedReading) else reading.example, ""), reading
 
 
 def unscored(row: ExampleRow, reason: str) -> ExampleRow:
@@ -420,60 +495,56 @@ def question_word(question: str) -> str:
     return "other"
 
 
-def _said(reading: Reading | FailedReading, golds: tuple[TextSpan, ...] | None) -> dict[str, Any]:
+def _said(reading: Reading | FailedReading, summary: SpanSummary | None) -> dict[str, Any]:
     """All fields of a row that come from the reading."""
-    if isinstance(reading, FailedReading):
+    if isinstance(reading, FailedReading) or summary is None:
         numbers = "windows answer best score null_score margin threshold probability no_answer_probability"
         more = "given_answer cluster_probability product null_product entropy"
         lists = {"gold_scores": (), "masses": (), "cluster_masses": (), "mean_scores": ()}
         return dict.fromkeys(f"{numbers} {more}".split()) | lists
-    decision, spans = reading.decision, reading.spans
+    decision = reading.decision
+    best = decision.best
     return {
         "windows": len(reading.windows),
         "answer": _piece(decision.answer),
-        "best": _piece(decision.best),
-        "null_score": spans.null_score,
+        "best": _piece(best),
+        "score": -math.inf if best is None else best.score,
+        "null_score": decision.null_score,
         "margin": decision.margin,
         "threshold": decision.threshold,
-        "no_answer_probability": spans.null_probability,
-        "entropy": spans.entropy(),
-        "null_product": _null_product(reading),
-        "gold_scores": _gold_scores(reading, golds),
+        "probability": 0.0 if best is None else best.probability,
+        "no_answer_probability": decision.no_answer_probability,
         "document": _document(reading),
-        **_best_span(reading),
-        **_placed(reading, golds),
+        **{name: getattr(summary, name) for name in _SUMMED},
     }
 
 
-def _placed(reading: Reading, golds: tuple[TextSpan, ...] | None) -> dict[str, Any]:
-    """Where the probability lies, and how much of it where the gold answer is."""
-    found = likely_places(reading.spans, least=LEAST_PLACE)
-    known = {"places": tuple(round(float(mass), 6) for mass in found.masses)}
-    if golds is None:
-        return known
-    right = np.flatnonzero(_on_gold(reading, found.heads, golds))
-    true = reading.no_answer_probability
-    if golds:
-        true = _mass_on_gold(reading, found, golds)
-    return known | {"right_places": tuple(right.tolist()), "true_place": true}
+_SUMMED = [one.name for one in fields(SpanSummary)]
 
 
-def _mass_on_gold(reading: Reading, found: Places, golds: tuple[TextSpan, ...]) -> float:
-    """The probability of the most probable right place; 0 where none is."""
-    masses = found.masses[_on_gold(reading, found.heads, golds)]
-    # Only where no likely place is right do less likely ones have to be looked at, and there are many of them.
-    for least in (1e-6, 1e-12, 0.0):
-        if len(masses):
-            break
-        found = likely_places(reading.spans, least=least)
-        masses = found.masses[_on_gold(reading, found.heads, golds)]
-    return float(masses.max(initial=0.0))
-
-
-def _on_gold(reading: Reading, heads: NDArray[np.int64], golds: tuple[TextSpan, ...]) -> NDArray[np.bool_]:
-    start, end = reading.spans.start[heads], reading.spans.end[heads]
-    touching = [(start < gold.end) & (end > gold.start) for gold in golds]
-    return np.any(touching, axis=0) if touching else np.zeros(len(heads), bool)
+def _summaries(
+    readings: Sequence[Reading | FailedReading], golds: Sequence[Sequence[CharSpan] | None]
+) -> list[SpanSummary | None]:
+    """The summary of each reading; those whose distribution nobody has asked for yet are summed up together."""
+    found: list[SpanSummary | None] = [None] * len(readings)
+    waiting: dict[int, list[int]] = defaultdict(list)
+    for k, one in enumerate(readings):
+        if isinstance(one, Reading) and comes_later(one, "spans"):
+            waiting[one.max_answer_length].append(k)
+    for longest, places in waiting.items():
+        those = [cast(Reading, readings[k]) for k in places]
+        told = plain_summaries(
+            [one.logits for one in those],
+            [one.decision for one in those],
+            [golds[k] for k in places],
+            max_answer_length=longest,
+        )
+        for k, summary in zip(places, told, strict=True):
+            found[k] = summary
+    for k, one in enumerate(readings):
+        if found[k] is None and isinstance(one, Reading):
+            found[k] = summary_of(one.logits, one.spans, one.decision, golds[k])
+    return found
 
 
 def _document(reading: Reading) -> str | None:
@@ -481,79 +552,6 @@ def _document(reading: Reading) -> str | None:
     if best is None or not isinstance(reading, JoinedReading):
         return None
     return reading.name_of(reading.document_at(best.span.start))
-
-
-def _best_span(reading: Reading) -> dict[str, Any]:
-    """What is known of the best span; zeros and nothing where the text has none."""
-    best, spans = reading.decision.best, reading.spans
-    if best is None:
-        chances = dict.fromkeys(("probability", "given_answer", "cluster_probability", "product"), 0.0)
-        return {"score": -math.inf, "masses": (), "cluster_masses": (), "mean_scores": (), **chances}
-    near = (spans.start < best.span.end) & (spans.end > best.span.start)
-    # Where every span is masked, none is worse than another.
-    behind = np.zeros(len(spans)) if best.score == -math.inf else spans.score - best.score
-    mass, near_mass, mean = _masses(behind, near)
-    plain = TEMPERATURES.index(1.0)
-    return {
-        "score": best.score,
-        "probability": best.probability,
-        "given_answer": 1.0 / mass[plain],
-        "cluster_probability": min(1.0, best.probability * near_mass[plain]),
-        "product": _product(reading, best.window, best.tokens),
-        "masses": tuple(round(math.log(one), 6) for one in mass),
-        "cluster_masses": tuple(round(math.log(one), 6) for one in near_mass),
-        "mean_scores": tuple(round(one, 6) for one in mean),
-    }
-
-
-def _masses(
-    behind: NDArray[np.float64], near: NDArray[np.bool_]
-) -> tuple[list[float], list[float], list[float]]:
-    """Σ exp(x / T) for each temperature, over all spans and over those `near`, and the mean of x over all of them.
-
-    x are scores less the best; where a span is masked, its x takes no part in the mean.
-    """
-    sums = [(0.0, 0.0, 0.0)] * len(TEMPERATURES)
-    # Three sums in one product: all, those near, and the scores themselves.
-    sides = np.stack([np.ones(len(behind)), near, np.where(np.isfinite(behind), behind, 0.0)])
-    for last in (len(TEMPERATURES) - 1, len(TEMPERATURES) - 2):
-        power = np.exp(behind / TEMPERATURES[last])
-        for k in range(last, -1, -2):
-            mass, part, total = (sides @ power).tolist()
-            sums[k] = mass, part, total / mass
-            # Two places on T is half as large, and the power the square of this one: cheaper than taking it anew.
-            power *= power
-    whole, close, mean = zip(*sums, strict=True)
-    return list(whole), list(close), list(mean)
-
-
-def _null_product(reading: Reading) -> float:
-    """p(start) · p(end) at the null token of the window whose null score counts, or comes closest to it."""
-    window = int(np.abs(reading.spans.null_scores - reading.spans.null_score).argmin())
-    null = int(reading.windows.null_index[window])
-    return _product(reading, window, (null, null))
-
-
-def _product(reading: Reading, window: int, tokens: tuple[int, int]) -> float:
-    """p(start) · p(end) of two tokens, each a softmax over all tokens of the window that are no padding."""
-    length = int(reading.windows.lengths[window])
-    log = 0.0
-    for logits, token in zip((reading.logits.start, reading.logits.end), tokens, strict=True):
-        row = logits[window, :length].astype(np.float64)
-        top = float(row.max())
-        log += float(row[token]) - top - math.log(float(np.exp(row - top).sum()))
-    return math.exp(log)
-
-
-def _gold_scores(reading: Reading, golds: tuple[TextSpan, ...] | None) -> tuple[float, ...]:
-    """Scores of the different gold answers that are legal spans; whitespace at either end does not count."""
-    places = set()
-    for gold in golds or ():
-        text = reading.context[gold.start : gold.end]
-        start = gold.start + len(text) - len(text.lstrip())
-        places.add((start, start + len(text.strip())))
-    found = [reading.spans.find(start, end) for start, end in sorted(places)]
-    return tuple(one.score for one in found if one is not None)
 
 
 def _golds(example: Any) -> tuple[tuple[TextSpan, ...] | None, str | None]:

@@ -13,7 +13,6 @@ from planted_rows import TEXT, random_reading, random_rows
 from qalens.errors import InputError
 from qalens.evaluation.rows import (
     OUTCOMES,
-    TEMPERATURES,
     ExampleRow,
     example_row,
     question_word,
@@ -22,6 +21,7 @@ from qalens.evaluation.rows import (
 )
 from qalens.readings.reading import FailedReading
 from qalens.spans.per_window import leakage
+from qalens.spans.summary import TEMPERATURES
 from qalens.testing import planted_reading
 from qalens.text.examples import CharSpan, Example
 

@@ -13,8 +13,9 @@ from qalens.errors import InputError
 from qalens.evaluation.columns import groups
 from qalens.evaluation.confidence.temperature import cross_fitted_temperatures, fit_temperature, tempered
 from qalens.evaluation.confidence.thresholds import fold_of_groups
-from qalens.evaluation.rows import TEMPERATURES, example_row
+from qalens.evaluation.rows import example_row
 from qalens.spans.distribution import SpanLogits, span_distribution
+from qalens.spans.summary import TEMPERATURES
 from qalens.text.examples import CharSpan
 
 GOLD = (CharSpan(0, 3), CharSpan(0, 12))

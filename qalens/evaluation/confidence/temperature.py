@@ -20,8 +20,9 @@ from qalens.errors import InputError, shown
 from qalens.evaluation.bootstrap import check_bootstrap, expanded_level, percentiles, resample_weights
 from qalens.evaluation.columns import By, columns, drawn_by, groups
 from qalens.evaluation.confidence.thresholds import fold_of_groups
-from qalens.evaluation.rows import TEMPERATURES, ExampleRow
+from qalens.evaluation.rows import ExampleRow
 from qalens.records import brief, read_only
+from qalens.spans.summary import TEMPERATURES
 
 _STEPS = 6  # steps between two temperatures that rows know, for the search
 

@@ -9,8 +9,9 @@ import numpy as np
 
 from qalens.checks import is_number
 from qalens.errors import InputError, shown
-from qalens.evaluation.rows import LEAST_PLACE, ExampleRow
+from qalens.evaluation.rows import ExampleRow
 from qalens.records import brief
+from qalens.spans.summary import LEAST_PLACE
 
 
 @brief

@@ -10,7 +10,7 @@ from typing import Any, Literal, Protocol
 from qalens.errors import InputError, QalensError
 from qalens.evaluation.data.inputs import Item
 from qalens.evaluation.data.shards import Shard, items_of
-from qalens.evaluation.rows import example_row
+from qalens.evaluation.rows import example_rows
 from qalens.readings.reading import FailedReading, Reading
 
 JobName = Literal["evaluate", "read", "attribute", "behavior"]
@@ -75,8 +75,8 @@ class Evaluating:
         -------
         iterator of dict of str to object
         """
-        for item, reading in _readings(reader, items):
-            yield example_row(item.example, reading, title=item.title, cause=item.cause).to_dict()
+        for row in example_rows(_readings(reader, items)):
+            yield row.to_dict()
 
 
 @dataclass(frozen=True, slots=True)
