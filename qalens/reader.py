@@ -6,6 +6,7 @@ import itertools
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import fields, replace
 from functools import partial
 from pathlib import Path
@@ -163,6 +164,17 @@ class Reader:
     (64, 21)
     """
 
+    model: QAModel
+    tokenizer: Any
+    pair: PairTokenizer
+    max_length: int
+    stride: int
+    max_answer_length: int
+    threshold: float
+    null: NullRule
+    batch_tokens: int | None
+    max_memory: int | None
+
     def __init__(
         self,
         model: Any,
@@ -178,17 +190,30 @@ class Reader:
     ):
         self.model = model if isinstance(model, QAModel) else QAModel(model)
         self.tokenizer = tokenizer
-        self._pair = PairTokenizer(tokenizer)
-        limit = length_limit(self.model, tokenizer)
+        self.pair = PairTokenizer(tokenizer)
+        self._loaded: dict[str, Any] | None = None
+        self._set_options(max_length, stride, max_answer_length, threshold, null, batch_tokens, max_memory)
+
+    def _set_options(
+        self,
+        max_length: int | None,
+        stride: int | None,
+        max_answer_length: int,
+        threshold: float | None,
+        null: NullRule,
+        batch_tokens: int | None,
+        max_memory: int | None,
+    ) -> None:
+        limit = length_limit(self.model, self.tokenizer)
         self.max_length = min(DEFAULT_MAX_LENGTH, limit) if max_length is None else max_length
-        self.stride = check_geometry(self._pair, self.max_length, stride)
+        self.stride = check_geometry(self.pair, self.max_length, stride)
         if self.max_length > limit:
             raise InputError(
                 f"max_length {max_length} is more than the {limit} tokens that {self.model.name} can take."
             )
         check_span_options(max_answer_length, null)
         if threshold is None:
-            threshold = 0.0 if self._pair.null_id is not None else math.inf
+            threshold = 0.0 if self.pair.null_id is not None else math.inf
         check_threshold(threshold)
         check_batch_tokens(batch_tokens)
         check_max_memory(max_memory)
@@ -196,10 +221,9 @@ class Reader:
         self.max_length, self.stride = int(self.max_length), int(self.stride)
         self.max_answer_length = int(max_answer_length)
         self.threshold = threshold if isinstance(threshold, int | float) else float(threshold)
-        self.null: NullRule = null
+        self.null = null
         self.batch_tokens = None if batch_tokens is None else int(batch_tokens)
         self.max_memory = None if max_memory is None else int(max_memory)
-        self._loaded: dict[str, Any] | None = None
 
     def read(self, question: str | Example | Mapping[str, Any], context: str | None = None) -> Reading:
         """Read one text for one question and decide.
@@ -1020,8 +1044,9 @@ class Reader:
         kept = self.options
         if "max_length" in options and "stride" not in options:
             kept["stride"] = None
-        reader = Reader(self.model, self.tokenizer, **{**kept, **options})
-        reader._loaded = self._loaded
+        # The tokenizer is shared: to copy a large vocabulary takes up to a second.
+        reader = copy(self)
+        reader._set_options(**{**kept, **options})
         return reader
 
     def with_threshold(self, threshold: float) -> Reader:
@@ -1153,7 +1178,7 @@ class Reader:
     @property
     def _stages(self) -> Stages:
         """The stages of a reading, with the options as they are now."""
-        return Stages(self.model, self.tokenizer, self._pair, ReadingOptions(**self.options))
+        return Stages(self.model, self.tokenizer, self.pair, ReadingOptions(**self.options))
 
     def _edits_of(self, reading: Reading, bar: Bar | None = None) -> ReadEdits:
         """What reads edits of a reading as it was read itself: with its longest answer and its null rule."""

@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qalens.errors import InputError, shown
-from qalens.integrations.pipeline_answers import Edges, Found, edges_of, ranked
+from qalens.integrations.pipeline_answers import Edges, Found, edges_of, largest_first, ranked
 from qalens.integrations.pipeline_options import PipelineOptions
 from qalens.models.batches import Stages, memory_for
 from qalens.readings.reading import Reading
@@ -202,7 +202,7 @@ def old_answers(reading: Reading, pair: PairTokenizer, options: PipelineOptions)
     null = 1.0
     for window in _windows(reading, options):
         null = min(null, window.null)
-        for place in _largest_first(window.scores, count)[: min(count, window.possible)].tolist():
+        for place in largest_first(window.scores, count)[: min(count, window.possible)].tolist():
             span = window.characters(place, edges)
             text = reading.context[slice(*span)].lower()
             places.setdefault(text, span)
@@ -279,7 +279,7 @@ def _best_of_window(window: _Window, edges: Edges, k: int) -> dict[tuple[int, in
     found: dict[tuple[int, int], float] = {}
     looked, more = 0, 2 * k + 10
     while len(found) < k and looked < window.possible:
-        order = _largest_first(window.scores, more)[: window.possible]
+        order = largest_first(window.scores, more)[: window.possible]
         for place in order[looked:].tolist():
             span = window.characters(place, edges)
             if span[0] < span[1]:
@@ -288,13 +288,3 @@ def _best_of_window(window: _Window, edges: Edges, k: int) -> dict[tuple[int, in
                 break
         looked, more = len(order), 4 * more
     return found
-
-
-def _largest_first(values: NDArray[np.float64], k: int) -> NDArray[np.int64]:
-    """Indices of the `k` largest values, largest first; of equal ones the first."""
-    if k < len(values):
-        least = np.partition(values, len(values) - k)[len(values) - k]
-        kept = np.flatnonzero(values >= least)
-    else:
-        kept = np.arange(len(values))
-    return kept[np.argsort(-values[kept], kind="stable")]

@@ -151,15 +151,23 @@ def probable_answers(reading: Reading, pair: PairTokenizer, options: PipelineOpt
         `top_k` answers.
     """
     edges = edges_of(reading.windows, pair, words=options.align_to_words)
+    begins, begin = np.unique(edges.begin[edges.first], return_inverse=True)
+    finishes, finish = np.unique(edges.finish[edges.last], return_inverse=True)
     spans, index = reading.spans, reading.windows.context_index
-    first = edges.first[index[spans.window, spans.token_start] - edges.low]
-    last = edges.last[index[spans.window, spans.token_end] - edges.low]
-    # One number for each pair of characters, in their order.
-    size = len(reading.context) + 1
-    places, which = np.unique(edges.begin[first] * size + edges.finish[last], return_inverse=True)
-    sums = np.bincount(which, spans.probabilities(), minlength=len(places))
-    best = np.argsort(-sums, kind="stable")[: options.top_k]
-    answers = [Found(float(sums[k]), *divmod(int(places[k]), size)) for k in best]
+    row = begin[index[spans.window, spans.token_start] - edges.low]
+    column = finish[index[spans.window, spans.token_end] - edges.low] - row
+    # Where an answer begins, and how many words behind that it ends: a table with hardly an empty cell, and no sorting.
+    least = int(column.min(initial=0))
+    width = int(column.max(initial=0)) - least + 1
+    cell = row * width + column - least
+    sums = np.full(len(begins) * width, -1.0)
+    sums[cell] = 0.0
+    sums += np.bincount(cell, spans.probabilities(), minlength=len(sums))
+    answers = []
+    for k in largest_first(sums, options.top_k)[: options.top_k].tolist():
+        first, ahead = divmod(k, width)
+        if sums[k] >= 0.0:
+            answers.append(Found(float(sums[k]), int(begins[first]), int(finishes[first + ahead + least])))
     return ranked(answers, reading.no_answer_probability, options)
 
 
@@ -218,3 +226,31 @@ def ranked(answers: list[Found], null: float, options: PipelineOptions) -> list[
     if options.handle_impossible_answer:
         answers = [*answers, Found(null, 0, 0)]
     return heapq.nlargest(options.top_k, answers, key=lambda one: one.score)
+
+
+def largest_first(values: NDArray[np.float64], k: int) -> NDArray[np.int64]:
+    """The places of the `k` largest values, largest first; of equal ones the first.
+
+    Parameters
+    ----------
+    values : ndarray of float64
+        The values.
+    k : int
+        How many, from 1 on.
+
+    Returns
+    -------
+    ndarray of int64
+        More where several are equal to the last of them.
+
+    Examples
+    --------
+    >>> largest_first(np.array([0.1, 0.7, 0.2]), 2).tolist()
+    [1, 2]
+    """
+    if k < len(values):
+        least = np.partition(values, len(values) - k)[len(values) - k]
+        kept = np.flatnonzero(values >= least)
+    else:
+        kept = np.arange(len(values))
+    return kept[np.argsort(-values[kept], kind="stable")]

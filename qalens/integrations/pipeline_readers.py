@@ -126,11 +126,10 @@ def pipeline_reader(
     """
     if batch_size is not None and (not is_whole(batch_size, 1)):
         raise InputError(f"batch_size has to be a whole number from 1 on, but is {shown(batch_size)}.")
-    pair = PairTokenizer(tokenizer)
     reader = Reader(model, tokenizer, max_length=options.max_seq_len)
     length, stride = reader.max_length, options.doc_stride
     if stride is None:
-        stride = min(_DEFAULT_OVERLAP, length // 2, length - pair.n_special - 2)
+        stride = min(_DEFAULT_OVERLAP, length // 2, length - reader.pair.n_special - 2)
     reader = reader.with_options(
         max_length=length,
         stride=stride,
@@ -145,7 +144,7 @@ def pipeline_reader(
         log.warning(
             "max_question_len changes nothing with the old scores: the old pipeline left every question whole."
         )
-    return PipelineReader(reader, old, pair if old is None else old.pair, options.max_question_len)
+    return PipelineReader(reader, old, reader.pair if old is None else old.pair, options.max_question_len)
 
 
 def shortened(pair: PairTokenizer, question: str, most: int) -> str:

@@ -177,7 +177,7 @@ def test_segments_are_left_out_where_the_model_has_one():
 def test_a_segment_that_the_model_does_not_know_is_named_before_it_reaches_the_model(monkeypatch):
     tokenizer, model = toy_tokenizer(), QAModel(toy_model())
     reader = Reader(model, tokenizer)
-    reader._pair.context_type = 2  # as those of Funnel and XLNet count
+    reader.pair.context_type = 2  # as those of Funnel and XLNet count
     monkeypatch.setattr(QAModel, "_pass", lambda *_: pytest.fail("reached"))
     with pytest.raises(ModelError, match="the tokenizer gives segment 2 and the model knows 2"):
         reader.read(QUESTION, SENTENCES[0])

@@ -295,7 +295,7 @@ def test_what_ends_a_program_goes_through(folder, monkeypatch, end):
 
 def test_a_tokenizer_that_panics_on_one_text_fails_it_alone(sound):
     reader = qalens.load(sound, device="cpu")
-    rust = reader._pair.rust
+    rust = reader.pair.rust
 
     class Panicking:
         def encode(self, text, **options):
@@ -309,7 +309,7 @@ def test_a_tokenizer_that_panics_on_one_text_fails_it_alone(sound):
         def __getattr__(self, name):
             return getattr(rust, name)
 
-    reader._pair.rust = Panicking()
+    reader.pair.rust = Panicking()
     first, broken, last = reader.read_many([PAIR, (QUESTION, "a glass"), PAIR])
     assert (first.error, last.error) == (None, None)
     assert "The tokenizer failed on this text: PanicException: retry-limit" in str(broken.error)
