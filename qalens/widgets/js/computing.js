@@ -14,41 +14,46 @@ import { append, fill, h, said } from "./dom.js";
 export function worker(ui, { live, missing, label }) {
   const el = h("section", { class: "ql-work" });
   const start = ui.button(label, () => ui.send({ do: "compute" }));
-  const stop = ui.button("Stop", () => ui.send({ do: "cancel" }), { small: true });
-  const bar = h("span", {
-    class: ui.reduced ? "ql-busy ql-calm" : "ql-busy",
-    role: "progressbar",
-    "aria-label": "Computing",
-  });
-  const words = h("span", {}),
-    done = h("span", { class: "ql-soft" });
+  const tell = busyLine(ui, el);
   const show = () => {
     /** @type {Computing} */
     const status = ui.get("status");
-    const busy = live && status.state === "computing";
-    if (busy) {
-      words.textContent = `Computing ${status.words}.`;
-      done.textContent = status.done ?? "";
-      if (!bar.isConnected) {
-        fill(el, bar, stop, words, done);
-        ui.say(words.textContent);
-      }
-    } else if (status.state === "failed") {
-      fill(el, h("p", { class: "ql-warning", role: "alert" }, h("strong", {}, "⚠ Not computed. "), status.words));
-    } else if (live && missing()) {
-      fill(
-        el,
-        start,
-        h(
-          "span",
-          { class: "ql-soft" },
-          status.state === "cancelled" ? status.words : "Nothing was computed for this choice yet.",
-        ),
-      );
-    } else fill(el);
+    if (live && status.state === "computing") tell(status);
+    else if (status.state === "failed") fill(el, notComputed(status));
+    else fill(el, live && missing() && [start, h("span", { class: "ql-soft" }, whyNothing(status))]);
     el.hidden = el.childNodes.length === 0;
   };
   return { el, show };
+}
+
+/**
+ * A function that tells in an element how far a computation is.
+ *
+ * @param {Ui} ui @param {HTMLElement} el @returns {(status: Computing) => void}
+ */
+function busyLine(ui, el) {
+  const look = ui.reduced ? "ql-busy ql-calm" : "ql-busy";
+  const bar = h("span", { class: look, role: "progressbar", "aria-label": "Computing" });
+  const stop = ui.button("Stop", () => ui.send({ do: "cancel" }), { small: true });
+  const words = h("span", {}),
+    done = h("span", { class: "ql-soft" });
+  return status => {
+    words.textContent = `Computing ${status.words}.`;
+    done.textContent = status.done ?? "";
+    if (bar.isConnected) return;
+    fill(el, bar, stop, words, done);
+    ui.say(words.textContent);
+  };
+}
+
+/** @param {Computing} status */
+function notComputed({ words }) {
+  return h("p", { class: "ql-warning", role: "alert" }, h("strong", {}, "⚠ Not computed. "), words);
+}
+
+/** @param {Computing} status */
+function whyNothing({ state, words }) {
+  return state === "cancelled" ? words : "Nothing was computed for this choice yet.";
 }
 
 /**
@@ -67,19 +72,11 @@ export function quotations(words) {
  */
 export function listOf(ui, { label, rows, selected, take }) {
   const el = h("div", { class: "ql-pick", role: "listbox", "aria-label": label });
-  const items = rows.map((row, k) => {
-    const item = h(
-      "div",
-      {
-        role: "option",
-        tabindex: k === Math.max(0, selected.indexOf(true)) ? 0 : -1,
-        "aria-selected": String(selected[k]),
-      },
-      row,
-    );
-    ui.listen(item, "click", () => take(k));
-    return item;
-  });
+  const stop = Math.max(0, selected.indexOf(true));
+  const items = rows.map((row, k) =>
+    h("div", { role: "option", tabindex: k === stop ? 0 : -1, "aria-selected": String(selected[k]) }, row),
+  );
+  items.forEach((item, k) => ui.listen(item, "click", () => take(k)));
   ui.rove(el, () => items, { press: take });
   append(el, items);
   return el;

@@ -22,23 +22,29 @@ export function h(tag, attributes, ...children) {
   for (const [name, value] of Object.entries(attributes ?? {})) {
     if (name === "style") element.style.cssText = String(value);
     else if (!SAFE_ATTRIBUTE.test(name)) throw new Error(`no attribute of name ${name}`);
-    else if (value !== null && value !== undefined && value !== false) {
-      element.setAttribute(name, value === true ? "" : String(value));
-    }
+    else if (!isNothing(value)) element.setAttribute(name, value === true ? "" : String(value));
   }
   if (FOCUSABLE.test(tag) || element.hasAttribute("tabindex")) element.setAttribute(SUPPRESS, "true");
   append(element, children);
   return element;
 }
 
+/** Null, undefined and false are left out. @param {unknown} what */
+function isNothing(what) {
+  return (what ?? false) === false;
+}
+
 /** @param {Element} element @param {Child[]} children */
 export function append(element, children) {
   for (const child of children) {
     if (Array.isArray(child)) append(element, child);
-    else if (child !== null && child !== undefined && child !== false) {
-      element.append(child instanceof Node ? child : String(child));
-    }
+    else if (!isNothing(child)) element.append(child instanceof Node ? child : String(child));
   }
+}
+
+/** Set attributes of an element, each as text. @param {Element} element @param {Attributes} attributes */
+export function set(element, attributes) {
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, String(value));
 }
 
 /** Put other children into an element. @template {Element} E @param {E} element @param {...Child} children */

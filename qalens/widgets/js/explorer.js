@@ -14,9 +14,7 @@ import { Ui } from "./ui.js";
  * @param {(ui: Ui) => void} explore @param {{ model: Model, el: HTMLElement }} place @param {string} scope
  */
 export function render(explore, { model, el }, scope) {
-  const name = scope.replace("ql-of-", "").replaceAll("-", " ");
-  const root = h("div", { class: `ql-x ${scope}`, dir: "ltr", lang: "en", role: "region", "aria-label": name });
-  el.append(root);
+  const root = el.appendChild(rootOf(scope));
   keepWithNotebook(model);
   /** @type {AbortController | null} */
   let drawing = null;
@@ -33,4 +31,10 @@ export function render(explore, { model, el }, scope) {
     drawing?.abort();
     root.remove();
   };
+}
+
+/** What holds an explorer, with its name for those who listen. @param {string} scope */
+function rootOf(scope) {
+  const name = scope.replace("ql-of-", "").replaceAll("-", " ");
+  return h("div", { class: `ql-x ${scope}`, dir: "ltr", lang: "en", role: "region", "aria-label": name });
 }

@@ -4,8 +4,10 @@
 import { h } from "./dom.js";
 
 /** @import { Model, SavedWidget } from "./types" */
+/** @import { Ui } from "./ui.js" */
 
-const ANSWER_WITHIN = 2500; // milliseconds that an answer may take
+// Milliseconds that an answer may take.
+const ANSWER_WITHIN = 2500;
 const STATE = "application/vnd.jupyter.widget-state+json";
 const SAYS = {
   silent:
@@ -15,25 +17,16 @@ const SAYS = {
 
 /** Says above a picture when the kernel does not answer what was asked of it. */
 export class Kernel {
-  /** @param {Model} model @param {HTMLElement} root @param {AbortSignal} signal */
-  constructor(model, root, signal) {
-    this.model = model;
+  /** @param {Ui} ui */
+  constructor(ui) {
+    this.model = ui.model;
     this.note = h("p", { class: "ql-unanswered", role: "alert", hidden: true });
-    root.append(this.note);
+    ui.root.append(this.note);
     this.waiting = 0;
-    /** @param {{ do?: string } | undefined} content */
-    const heard = content => content?.do === "pong" && this._answered();
-    model.on("msg:custom", heard);
-    signal.addEventListener(
-      "abort",
-      () => {
-        clearTimeout(this.waiting);
-        model.off("msg:custom", heard);
-      },
-      { once: true },
-    );
+    ui.on("msg:custom", content => content?.do === "pong" && this._answered());
+    ui.done(() => clearTimeout(this.waiting));
     // JupyterLab tells null where a notebook is open without a kernel.
-    if (model.widget_manager?.kernel === null) this._say(SAYS.gone);
+    if (ui.model.widget_manager?.kernel === null) this._say(SAYS.gone);
   }
   /** Something was asked of Python; one question at a time is enough to know. */
   asked() {
@@ -67,27 +60,33 @@ export class Kernel {
  */
 export function keptState(before, live, shown) {
   const all = { ...before, ...live };
+  const reach = reaching(all);
+  /** @param {string} id */
+  const ours = id => reach(id).some(one => String(all[one].state._anywidget_id ?? "").startsWith("qalens."));
+  const kept = Object.keys(all).filter(id => shown(id) && (id in before || ours(id)));
+  return Object.fromEntries([...new Set(kept.flatMap(reach))].map(id => [id, all[id]]));
+}
+
+/**
+ * A function from the id of a model to those of all that it needs, itself the first; none for an id that is not known.
+ *
+ * @param {Record<string, SavedWidget>} all
+ */
+function reaching(all) {
   /** @type {Map<string, Set<string>>} */
   const reached = new Map();
-  /** @param {string} id @returns {Set<string> | undefined} */
+  /** @param {string} id @returns {string[]} */
   const reach = id => {
-    if (reached.has(id) || all[id] === undefined) return reached.get(id);
+    const known = reached.get(id);
+    if (known !== undefined || all[id] === undefined) return [...(known ?? [])];
     const found = new Set([id]);
     reached.set(id, found);
     for (const [, other] of JSON.stringify(all[id].state).matchAll(/"IPY_MODEL_([\w-]+)"/g)) {
-      for (const one of reach(other) ?? []) found.add(one);
+      for (const one of reach(other)) found.add(one);
     }
-    return found;
+    return [...found];
   };
-  /** @param {string} id */
-  const ours = id =>
-    [...(reach(id) ?? [])].some(one => String(all[one].state._anywidget_id ?? "").startsWith("qalens."));
-  /** @type {Set<string>} */
-  const kept = new Set();
-  for (const id of Object.keys(all)) {
-    if (shown(id) && (id in before || ours(id))) for (const one of reach(id) ?? []) kept.add(one);
-  }
-  return Object.fromEntries([...kept].map(id => [id, all[id]]));
+  return reach;
 }
 
 /**

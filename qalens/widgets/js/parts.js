@@ -1,10 +1,9 @@
 // @ts-check
 // Parts that Python made as nodes (`display.html.element`), put on the page, and their rows as lists to choose from.
 
-import { h } from "./dom.js";
-import { fmt } from "./numbers.js";
+import { h, set } from "./dom.js";
 
-/** @import { Attributes, Child, PartNode } from "./types" */
+/** @import { Child, PartNode } from "./types" */
 /** @import { Ui } from "./ui.js" */
 
 /**
@@ -23,11 +22,6 @@ export function title(name, ...about) {
   return h("div", { class: "ql-h" }, h("strong", { role: "heading", "aria-level": 4 }, name), about);
 }
 
-/** How sure a decision is: the probability of the answer, or of none. @param {boolean} answered @param {number} p */
-export function sure(answered, p) {
-  return h("span", { class: `ql-sure ql-t-${answered ? "answer" : "none"}` }, fmt.percent(p));
-}
-
 /**
  * The rows of a table as a list of which one is chosen: arrows move, Enter and a click take. A row with one cell over all
  * columns only tells something.
@@ -40,32 +34,8 @@ export function sure(answered, p) {
 export function pickable(ui, part, { label, take, point = () => {}, move = point }) {
   const table = part.querySelector("table");
   if (!table?.tHead) return { rows: [], mark() {} };
-  set(table, { role: "listbox", "aria-label": label });
-  table.classList.add("ql-picks");
-  table.tHead.setAttribute("aria-hidden", "true");
-  const names = [...table.tHead.rows[0].cells].map(cell => cell.textContent);
-  /** @param {HTMLTableCellElement} cell @param {number} k */
-  const told = (cell, k) =>
-    [k > 0 && names[k], cell.textContent || cell.querySelector(".ql-bar")?.getAttribute("title")]
-      .filter(Boolean)
-      .join(" ");
-  /** @type {HTMLTableRowElement[]} */
-  const rows = [];
-  for (const body of table.tBodies) {
-    set(body, { role: table.tBodies.length > 1 ? "group" : "none" });
-    for (const row of body.rows) {
-      if (row.cells[0].colSpan > 1) set(row, { role: "none" });
-      else rows.push(row);
-    }
-  }
+  const rows = optionsOf(table, table.tHead, label);
   rows.forEach((row, k) => {
-    set(row, {
-      role: "option",
-      tabindex: -1,
-      "aria-selected": false,
-      "aria-label": [...row.cells].map(told).join(", "),
-    });
-    set(row, { "data-lm-suppress-shortcuts": true });
     ui.listen(row, "click", () => take(k));
     ui.listen(row, "pointerenter", () => point(k));
     ui.listen(row, "pointerleave", () => point(null));
@@ -78,7 +48,35 @@ export function pickable(ui, part, { label, take, point = () => {}, move = point
   return { rows, mark };
 }
 
-/** @param {Element} element @param {Attributes} attributes */
-function set(element, attributes) {
-  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, String(value));
+/**
+ * Make a table a list to those who listen: the rows that can be chosen from it.
+ *
+ * @param {HTMLTableElement} table @param {HTMLTableSectionElement} head @param {string} label
+ */
+function optionsOf(table, head, label) {
+  set(table, { role: "listbox", "aria-label": label });
+  table.classList.add("ql-picks");
+  set(head, { "aria-hidden": true });
+  const names = [...head.rows[0].cells].map(cell => cell.textContent);
+  for (const body of table.tBodies) set(body, { role: table.tBodies.length > 1 ? "group" : "none" });
+  /** @type {HTMLTableRowElement[]} */
+  const options = [];
+  for (const row of [...table.tBodies].flatMap(body => [...body.rows])) {
+    if (row.cells[0].colSpan > 1) set(row, { role: "none" });
+    else options.push(row);
+  }
+  for (const row of options) {
+    set(row, { role: "option", "aria-label": rowWords(row, names), "data-lm-suppress-shortcuts": true });
+  }
+  return options;
+}
+
+/** A row in words, each cell under its name. @param {HTMLTableRowElement} row @param {string[]} names */
+function rowWords(row, names) {
+  /** @param {HTMLTableCellElement} cell @param {number} k */
+  const told = (cell, k) =>
+    [k > 0 && names[k], cell.textContent || cell.querySelector(".ql-bar")?.getAttribute("title")]
+      .filter(Boolean)
+      .join(" ");
+  return [...row.cells].map(told).join(", ");
 }

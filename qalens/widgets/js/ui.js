@@ -1,12 +1,13 @@
 // @ts-check
 // The hands of a view: its model, its theme, its parts, and everything that is let go when its drawing ends.
 
-import { append, h } from "./dom.js";
+import { append, h, set } from "./dom.js";
 import { Kernel } from "./kernel.js";
 import { clamp, fmt } from "./numbers.js";
 import { COLOURS, isDark } from "./pictures/canvas.js";
 
-/** @import { ButtonOptions, Canvas, Child, Colours, Heard, Listening, Model, Paint, Roving, SliderOptions } from "./types" */
+/** @import { ButtonOptions, Canvas, Child, Colours, Heard, Listening, Model, Paint } from "./types" */
+/** @import { Roving, SliderOptions, Stretch } from "./types" */
 
 /** The hands of a view: its model, its root, and everything that is let go when the drawing ends. */
 export class Ui {
@@ -22,7 +23,7 @@ export class Ui {
     /** @type {(() => void)[]} */
     this._themed = [];
     root.append(this.live);
-    this.kernel = new Kernel(model, root, signal);
+    this.kernel = new Kernel(this);
     this._readTheme();
     this._watchTheme();
   }
@@ -42,7 +43,11 @@ export class Ui {
     this.model.save_changes();
     this.kernel.asked();
   }
-  /** Call when a trait changes, from here or from Python. @param {string} name @param {() => void} change */
+  /**
+   * Call when a trait changes, from here or from Python; or when a message comes, named as the model names it.
+   *
+   * @param {string} name @param {(...what: any[]) => void} change
+   */
   on(name, change) {
     const event = name.includes(":") ? name : `change:${name}`;
     this.model.on(event, change);
@@ -52,6 +57,12 @@ export class Ui {
   send(content) {
     this.model.send(content);
     this.kernel.asked();
+  }
+  /** The characters that are selected, or null. @returns {Stretch | null} */
+  get selection() {
+    /** @type {Stretch | null} */
+    const range = this.get("selected");
+    return Array.isArray(range) ? range : null;
   }
   get still() {
     return this.model.still === true;
@@ -82,6 +93,10 @@ export class Ui {
    */
   listen(target, type, handler, options = {}) {
     target.addEventListener(type, handler, { ...options, signal: this.signal });
+  }
+  /** Keys that are typed into an element belong to it alone. @param {HTMLElement} el */
+  keepKeys(el) {
+    this.listen(el, "keydown", event => event.stopPropagation());
   }
   /** A function that runs `work` once before the next repaint, however often it is called. @param {() => void} work */
   frame(work) {
@@ -166,20 +181,20 @@ export class Ui {
    * @param {Child} label @param {(event: MouseEvent, el: HTMLButtonElement) => unknown} press
    * @param {ButtonOptions} [options]
    */
-  button(label, press, { pressed = null, name = null, small = false, disabled = false } = {}) {
+  button(label, press, { pressed, name, small, disabled } = {}) {
     const el = h(
       "button",
       {
         type: "button",
-        class: small ? "ql-button ql-small" : "ql-button",
+        class: `ql-button${small ? " ql-small" : ""}`,
         "aria-label": name,
         disabled,
-        "aria-pressed": pressed === null ? null : String(pressed),
+        "aria-pressed": pressed?.toString(),
       },
       label,
     );
     this.listen(el, "click", event => press(event, el));
-    this.listen(el, "keydown", event => event.stopPropagation());
+    this.keepKeys(el);
     return el;
   }
 
@@ -193,12 +208,11 @@ export class Ui {
     const el = h("div", { class: "ql-choice", role: "radiogroup", "aria-label": label });
     const buttons = options.map(([, text]) => h("span", { role: "radio", tabindex: -1 }, text));
     /** @param {Value} chosen */
-    const show = chosen =>
-      buttons.forEach((button, k) => {
-        const on = options[k][0] === chosen;
-        button.setAttribute("aria-checked", String(on));
-        button.tabIndex = on ? 0 : -1;
-      });
+    const show = chosen => {
+      const at = options.findIndex(([one]) => one === chosen);
+      buttons.forEach((button, k) => set(button, { "aria-checked": k === at }));
+      tabStop(buttons, at);
+    };
     /** @param {number} k */
     const choose = k => {
       show(options[k][0]);
@@ -224,29 +238,17 @@ export class Ui {
       /** @type {(EventTarget | null)[]} */
       const targets = all;
       const at = targets.indexOf(event.target);
-      if (at < 0 || event.ctrlKey || event.metaKey || event.altKey) return;
-      const turned = horizontal && getComputedStyle(el).direction === "rtl" ? -1 : 1;
-      const to = {
-        ArrowDown: at + 1,
-        ArrowUp: at - 1,
-        Home: 0,
-        End: all.length - 1,
-        ...(horizontal ? { ArrowRight: at + turned, ArrowLeft: at - turned } : {}),
-      }[event.key];
-      if (to !== undefined) {
-        const next = clamp(to, 0, all.length - 1);
-        all.forEach((item, k) => {
-          item.tabIndex = k === next ? 0 : -1;
-        });
-        all[next].focus();
-        move(next);
+      if (at < 0 || isChord(event)) return;
+      keepKey(event);
+      const by = stepOf(event.key, horizontal && readingStep(el));
+      if (by !== undefined) {
+        const to = clamp(at + by, 0, all.length - 1);
+        tabStop(all, to);
+        all[to].focus();
+        move(to);
       } else if (event.key === "Enter" || event.key === " ") press(at);
-      else {
-        if (!/^(?:Tab|Escape)$/.test(event.key)) event.stopPropagation();
-        return;
-      }
+      else return;
       event.preventDefault();
-      event.stopPropagation();
     });
   }
 
@@ -256,50 +258,17 @@ export class Ui {
    *
    * @param {SliderOptions} options
    */
-  slider({ label, min, max, step, page = 10 * step, value, text = v => fmt.logit(v), input, share = () => 0 }) {
-    const { el, track, thumb } = sliderElements(label);
-    let now = value;
-    /** @param {number} v */
-    const show = v => {
-      now = clamp(v, min, max);
-      placeThumb(thumb, { now, min, max, text: text(now) });
-    };
-    /** @param {number} v */
-    const take = v => {
-      show(min + Math.round((v - min) / step) * step);
-      input(now);
-    };
-    /** @param {PointerEvent} event */
-    const drag = event => {
-      const box = track.getBoundingClientRect(),
-        covered = box.width * share();
-      take(min + ((max - min) * (event.clientX - box.left - covered / 2)) / Math.max(1, box.width - covered));
-    };
-    /** @param {number} low @param {number} high */
-    const limit = (low, high) => {
-      [min, max] = [low, high];
-      show(now);
-    };
-    this._whileHeld(el, thumb, drag);
-    this.listen(thumb, "keydown", event => {
-      if (event.ctrlKey || event.metaKey || event.altKey) return;
-      const to = keyedValue(event.key, { now, min, max, step, page });
-      if (event.key !== "Tab" && event.key !== "Escape") event.stopPropagation();
-      if (to === undefined) return;
-      event.preventDefault();
-      take(to);
-    });
-    show(value);
-    return {
-      el,
-      track,
-      thumb,
-      limit,
-      set: show,
-      get value() {
-        return now;
-      },
-    };
+  slider(options) {
+    return new Slider(this, options);
+  }
+
+  /**
+   * A canvas as wide as its place and `height` pixels high; `paint(context, width, height, colours)` draws it.
+   *
+   * @param {{ label: string, height: number, paint: Paint }} options @returns {Canvas}
+   */
+  canvas(options) {
+    return new Drawn(this, options);
   }
 
   /**
@@ -307,7 +276,7 @@ export class Ui {
    *
    * @param {HTMLElement} el @param {HTMLElement} focused @param {(event: PointerEvent) => void} drag
    */
-  _whileHeld(el, focused, drag) {
+  whileHeld(el, focused, drag) {
     this.listen(el, "pointerdown", event => {
       if (event.button !== 0) return;
       event.preventDefault();
@@ -319,65 +288,107 @@ export class Ui {
       if (el.hasPointerCapture(event.pointerId)) drag(event);
     });
   }
+}
 
-  /**
-   * A canvas as wide as its place and `height` pixels high; `paint(context, width, height, colours)` draws it.
-   *
-   * @param {{ label: string, height: number, paint: Paint }} options @returns {Canvas}
-   */
-  canvas({ label, height, paint }) {
-    const el = h("canvas", { class: "ql-canvas", role: "img", "aria-label": label });
-    let high = height,
-      width = 0,
-      font = "";
-    el.style.height = `${high}px`;
-    const draw = this.frame(() => {
-      if (width === 0) return;
-      const sharp = window.devicePixelRatio || 1;
-      const [w, t] = [Math.round(width * sharp), Math.round(high * sharp)];
-      const context = el.getContext("2d");
-      if (context === null) return;
-      if (el.width !== w || el.height !== t) [el.width, el.height] = [w, t];
-      context.setTransform(sharp, 0, 0, sharp, 0, 0);
-      context.clearRect(0, 0, width, high);
-      context.font = font;
-      paint(context, width, high, this.colours);
-    });
-    const observer = new ResizeObserver(() => {
-      width = el.clientWidth;
-      font = getComputedStyle(el).font;
-      draw();
-    });
-    observer.observe(el);
-    this.done(() => observer.disconnect());
-    this.onTheme(draw);
-    draw();
-    return {
-      el,
-      draw,
-      get width() {
-        return width;
-      },
-      resize(pixels) {
-        high = pixels;
-        el.style.height = `${high}px`;
-        draw();
-      },
+// --- keys -------------------------------------------------------------------------------------------------------------
+
+/** With these a key is a command of the host. @param {KeyboardEvent} event */
+function isChord(event) {
+  return event.ctrlKey || event.metaKey || event.altKey;
+}
+
+/** A key goes no further, but for those that leave an element. @param {KeyboardEvent} event */
+function keepKey(event) {
+  if (event.key !== "Tab" && event.key !== "Escape") event.stopPropagation();
+}
+
+/** One of several items is reached by Tab, the others by the arrows. @param {HTMLElement[]} items @param {number} at */
+export function tabStop(items, at) {
+  items.forEach((item, k) => {
+    item.tabIndex = k === at ? 0 : -1;
+  });
+}
+
+/** By how much an arrow to the right goes on among items. @param {Element} el that holds them */
+function readingStep(el) {
+  return getComputedStyle(el).direction === "rtl" ? -1 : 1;
+}
+
+/**
+ * By how much a key goes on among items; undefined for any other key.
+ *
+ * @param {string} key @param {number | false} onward by how much an arrow to the right does
+ */
+function stepOf(key, onward) {
+  /** @type {Record<string, number | undefined>} */
+  const sideways = onward ? { ArrowRight: onward, ArrowLeft: -onward } : {};
+  return { ArrowDown: 1, ArrowUp: -1, Home: -Infinity, End: Infinity, ...sideways }[key];
+}
+
+// --- sliders ----------------------------------------------------------------------------------------------------------
+
+/** A slider as `Ui.slider` describes it. */
+class Slider {
+  /** @param {Ui} ui @param {SliderOptions} options */
+  constructor(ui, options) {
+    this._options = {
+      page: 10 * options.step,
+      text: fmt.logit,
+      share: () => 0,
+      ...options,
     };
+    this.track = h("span", { class: "ql-track" });
+    this.thumb = thumbOf(options.label);
+    this.el = h("div", { class: "ql-slider", dir: "ltr" }, this.track, this.thumb);
+    this.value = options.value;
+    ui.whileHeld(this.el, this.thumb, event => this._drag(event));
+    ui.listen(this.thumb, "keydown", event => this._key(event));
+    this.set(this.value);
+  }
+  /** Move the thumb; `input` is not told. @param {number} value */
+  set(value) {
+    const { min, max, text } = this._options;
+    this.value = clamp(value, min, max);
+    placeThumb(this.thumb, { now: this.value, min, max, text: text(this.value) });
+  }
+  /** Give the track other ends. @param {number} min @param {number} max */
+  limit(min, max) {
+    Object.assign(this._options, { min, max });
+    this.set(this.value);
+  }
+  /** @param {number} value */
+  _take(value) {
+    const { min, step, input } = this._options;
+    this.set(min + Math.round((value - min) / step) * step);
+    input(this.value);
+  }
+  /** @param {PointerEvent} event */
+  _drag(event) {
+    const { min, max, share } = this._options,
+      box = this.track.getBoundingClientRect(),
+      covered = box.width * share();
+    this._take(min + ((max - min) * (event.clientX - box.left - covered / 2)) / Math.max(1, box.width - covered));
+  }
+  /** @param {KeyboardEvent} event */
+  _key(event) {
+    if (isChord(event)) return;
+    keepKey(event);
+    const to = keyedValue(event.key, { ...this._options, now: this.value });
+    if (to === undefined) return;
+    event.preventDefault();
+    this._take(to);
   }
 }
 
-/** A slider's track and thumb. @param {string} label */
-function sliderElements(label) {
-  const thumb = h("span", {
+/** @param {string} label */
+function thumbOf(label) {
+  return h("span", {
     class: "ql-thumb",
     role: "slider",
     tabindex: 0,
     "aria-label": label,
     "aria-orientation": "horizontal",
   });
-  const track = h("span", { class: "ql-track" });
-  return { el: h("div", { class: "ql-slider", dir: "ltr" }, track, thumb), track, thumb };
 }
 
 /**
@@ -387,10 +398,8 @@ function sliderElements(label) {
  */
 function placeThumb(thumb, { now, min, max, text }) {
   thumb.style.setProperty("--at", String(max > min ? (now - min) / (max - min) : 0));
-  thumb.setAttribute("aria-valuemin", String(min));
-  thumb.setAttribute("aria-valuemax", String(max));
-  thumb.setAttribute("aria-valuenow", String(Number(now.toFixed(6))));
-  thumb.setAttribute("aria-valuetext", text);
+  const said = Number(now.toFixed(6));
+  set(thumb, { "aria-valuemin": min, "aria-valuemax": max, "aria-valuenow": said, "aria-valuetext": text });
 }
 
 /**
@@ -409,6 +418,49 @@ function keyedValue(key, { now, min, max, step, page }) {
     Home: min,
     End: max,
   }[key];
+}
+
+// --- canvases ---------------------------------------------------------------------------------------------------------
+
+/** A canvas that is drawn anew with every size of its place and every theme. */
+class Drawn {
+  /** @param {Ui} ui @param {{ label: string, height: number, paint: Paint }} options */
+  constructor(ui, { label, height, paint }) {
+    this.el = h("canvas", { class: "ql-canvas", role: "img", "aria-label": label });
+    this.width = 0;
+    this._height = height;
+    this._font = "";
+    this.draw = ui.frame(() => this._paint(paint, ui.colours));
+    this.resize(height);
+    const observer = new ResizeObserver(() => this._fit());
+    observer.observe(this.el);
+    ui.done(() => observer.disconnect());
+    ui.onTheme(this.draw);
+  }
+  /** @param {number} height in pixels */
+  resize(height) {
+    this._height = height;
+    this.el.style.height = `${height}px`;
+    this.draw();
+  }
+  _fit() {
+    this.width = this.el.clientWidth;
+    this._font = getComputedStyle(this.el).font;
+    this.draw();
+  }
+  /** @param {Paint} paint @param {Colours} colours */
+  _paint(paint, colours) {
+    const { el, width, _height: high } = this;
+    const context = width === 0 ? null : el.getContext("2d");
+    if (context === null) return;
+    const sharp = window.devicePixelRatio || 1;
+    const [w, t] = [Math.round(width * sharp), Math.round(high * sharp)];
+    if (el.width !== w || el.height !== t) [el.width, el.height] = [w, t];
+    context.setTransform(sharp, 0, 0, sharp, 0, 0);
+    context.clearRect(0, 0, width, high);
+    context.font = this._font;
+    paint(context, width, high, colours);
+  }
 }
 
 /**
