@@ -476,6 +476,7 @@ export interface DatasetColumn {
   wide: string;
   number?: boolean;
   late?: boolean;
+  known?: (row: DatasetRow) => boolean;
   cell: (row: DatasetRow) => HTMLElement;
 }
 
@@ -528,13 +529,12 @@ export interface Picture {
 /** What is pointed at in a comparison: a span, or a word. */
 export type CompareHover = { row: CompareRow; word?: undefined } | { row?: undefined; word: number };
 
-/** What the parts of a CompareExplorer share; `text` and `list` are drawn anew with every picture. */
+/** What the parts of a CompareExplorer share; `text` is drawn anew with every picture. */
 export interface CompareState {
   ui: Ui;
   data: Comparison;
   hover: CompareHover | null;
-  text?: { prose: Prose; parts: Child[]; mark(): void; point(): void };
-  list?: { parts: Child[]; mark(): void };
+  text?: { prose: Prose; parts: Child[]; point(): void };
   select(range: Stretch | null): void;
   point(hover: CompareHover | null): void;
   follow(place: number): void;

@@ -9,36 +9,23 @@ import { title } from "../parts.js";
 import { stripOf } from "../pictures/compare_strip.js";
 import { Comparison } from "../pictures/comparison.js";
 import { Prose } from "../pictures/prose.js";
-import { Ui } from "../ui.js";
+import { factLine, letGo, markSelection } from "../selection.js";
+import { tabStop, Ui } from "../ui.js";
 import { cut } from "../words.js";
 
 /** @import { CompareRow, CompareSide, CompareState, Stretch, StretchKind } from "../types" */
 
 const LISTED = 7; // spans in the list
+const BEGIN = "Point at a word to see what became of it; click to select its best span, or drag over several words.";
+/** @type {StretchKind[]} */
+const CHANGED = ["gone", "new"];
 
 /** @param {Ui} ui */
 export function explore(ui) {
-  /** @type {CompareState} */
-  const state = {
-    ui,
-    data: new Comparison(ui),
-    hover: null,
-    select: range => ui.set("selected", range),
-    point() {},
-    follow() {},
-  };
+  const state = stateOf(ui);
   const strip = stripOf(state),
-    line = lineOf(state);
-  const mark = () => {
-    state.text?.mark();
-    state.list?.mark();
-    strip.point();
-    line.show();
-  };
-  const both = bothOf(state, () => {
-    strip.fit();
-    mark();
-  });
+    line = factLine(() => lineFacts(state), BEGIN);
+  const both = bothOf(state);
   append(ui.root, [editing(ui), both.head, h("section", {}, strip.heading, line.el, strip.el), both.below]);
   state.point = hover => {
     state.hover = hover;
@@ -46,22 +33,58 @@ export function explore(ui) {
     strip.point();
     line.show();
   };
-  both.draw();
-  ui.on("picture", () => {
+  connect(state, { strip, line, both });
+}
+
+/** @param {Ui} ui @returns {CompareState} */
+function stateOf(ui) {
+  return {
+    ui,
+    data: new Comparison(ui),
+    hover: null,
+    select: range => ui.set("selected", range),
+    point() {},
+    follow() {},
+  };
+}
+
+/**
+ * @typedef {object} Parts
+ * @property {ReturnType<typeof stripOf>} strip
+ * @property {ReturnType<typeof factLine>} line
+ * @property {ReturnType<typeof bothOf>} both
+ */
+
+/** Let the parts follow what is compared, and what is selected. @param {CompareState} state @param {Parts} parts */
+function connect(state, { strip, line, both }) {
+  const { ui } = state;
+  const draw = () => {
     both.draw();
+    strip.fit();
+    state.point(null);
+  };
+  draw();
+  ui.on("picture", () => {
+    draw();
     ui.say(`${state.data.became}: ${state.data.sides.map(spoken).join(", now ")}`);
   });
-  ui.on("selected", () => {
-    mark();
-    /** @type {Stretch | null} */
-    const selected = ui.get("selected");
-    if (!Array.isArray(selected)) return;
-    const place = state.data.placeOf(selected[0]);
-    state.text?.prose.reveal(Math.max(0, state.data.wordAt(place)));
-    strip.include(place);
-    ui.say(line.words());
-  });
+  ui.on("selected", () => followSelection(state, strip, line));
   ui.frame(() => strip.fit())();
+}
+
+/**
+ * Tell what is selected, and bring its start in sight.
+ *
+ * @param {CompareState} state @param {Parts["strip"]} strip @param {Parts["line"]} line
+ */
+function followSelection(state, strip, line) {
+  const { ui, data, text } = state;
+  state.point(state.hover);
+  if (ui.selection === null) return;
+  const place = data.placeOf(ui.selection[0]);
+  text?.prose.reveal(Math.max(0, data.wordAt(place)));
+  strip.include(place);
+  ui.say(line.words());
 }
 
 /**
@@ -91,39 +114,48 @@ function editing(ui) {
  * What is drawn anew with every picture. What listened to the one before is then let go; where its text was scrolled to, and
  * whether it had the focus, stays.
  *
- * @param {CompareState} state @param {() => void} drawn
+ * @param {CompareState} state
  */
-function bothOf(state, drawn) {
+function bothOf(state) {
   const { ui } = state;
-  const head = h("div", {}),
-    texts = h("section", { class: "ql-flow" }),
-    spans = h("section", {}),
-    note = h("p", { class: "ql-note" });
-  /** @type {AbortController | null} */
-  let drawing = null;
-  ui.done(() => drawing?.abort());
-  const draw = () => {
-    const old = drawing,
-      focused = texts.contains(document.activeElement),
-      scrolled = state.text?.prose.el.scrollTop ?? 0;
-    drawing = new AbortController();
-    state.hover = null;
-    state.data = new Comparison(ui);
-    const parts = new Ui(ui.model, h("div", {}), drawing.signal);
-    parts.live = ui.live;
-    parts.kernel = ui.kernel;
-    fill(head, heads(state));
-    state.text = textOf(state, parts);
-    fill(texts, state.text.parts);
-    state.list = listed(state, parts);
-    fill(spans, state.list.parts);
-    fill(note, apart(state.data));
-    old?.abort();
-    drawn();
-    state.text.prose.el.scrollTop = scrolled;
-    if (focused) state.text.prose.el.focus();
+  const places = {
+    head: h("div", {}),
+    texts: h("section", { class: "ql-flow" }),
+    spans: h("section", {}),
+    note: h("p", { class: "ql-note" }),
   };
-  return { head, below: [texts, spans, note], draw };
+  let drawing = new AbortController();
+  ui.done(() => drawing.abort());
+  const draw = () => {
+    const old = drawing;
+    drawing = new AbortController();
+    drawPicture(state, partOf(ui, drawing.signal), places);
+    old.abort();
+  };
+  return { head: places.head, below: [places.texts, places.spans, places.note], draw };
+}
+
+/** The hands of what is let go before the whole view is. @param {Ui} ui @param {AbortSignal} signal */
+function partOf({ model, live, kernel }, signal) {
+  return Object.assign(new Ui(model, h("div", {}), signal), { live, kernel });
+}
+
+/**
+ * @param {CompareState} state @param {Ui} ui
+ * @param {Record<"head" | "texts" | "spans" | "note", HTMLElement>} places
+ */
+function drawPicture(state, ui, { head, texts, spans, note }) {
+  const focused = texts.contains(document.activeElement),
+    scrolled = state.text?.prose.el.scrollTop ?? 0;
+  state.hover = null;
+  state.data = new Comparison(ui);
+  state.text = textOf(state, ui);
+  fill(head, heads(state.data));
+  fill(texts, state.text.parts);
+  fill(spans, listed(state, ui));
+  fill(note, apart(state.data));
+  state.text.prose.el.scrollTop = scrolled;
+  if (focused) state.text.prose.el.focus();
 }
 
 // --- both decisions ---------------------------------------------------------------------------------------------------
@@ -133,41 +165,41 @@ function spoken({ head }) {
   return `${head.said.map(([text]) => text).join("")}, ${head.number}`;
 }
 
-/** @param {CompareState} state */
-function heads({ data }) {
+/** @param {Comparison} data */
+function heads(data) {
   const [one, other] = data.sides;
-  const asked = one.head.asked === other.head.asked;
-  const sides = data.sides.map((side, k) =>
-    decisionOf(side, data.labels[k], {
-      asked: !asked,
-      model: one.model !== other.model && data.labels[k] !== side.model,
-    }),
+  const asked = one.head.asked !== other.head.asked;
+  const [before, after] = data.sides.map((side, k) =>
+    decisionOf(side, data.labels[k], { asked, model: one.model !== other.model && data.labels[k] !== side.model }),
   );
-  const change = h(
+  const arrow = h("span", { class: "ql-arrow", "aria-hidden": "true" }, "→");
+  return [askedHead(data, asked), h("div", { class: "ql-sides" }, before, arrow, after, changeOfNone(data))];
+}
+
+/**
+ * What was asked, and what became of the decision.
+ *
+ * @param {Comparison} data @param {boolean} differs whether there are two questions
+ */
+function askedHead({ sides, became }, differs) {
+  const question = { class: "ql-question", role: "heading", "aria-level": 3 };
+  return h(
+    "header",
+    { class: "ql-head ql-asked" },
+    differs ? h("span", question, "Two questions") : said(sides[0].head.asked, question),
+    h("span", { class: "ql-became" }, became),
+  );
+}
+
+/** @param {Comparison} data */
+function changeOfNone({ sides: [one, other], none }) {
+  return h(
     "div",
     { class: "ql-delta" },
     h("span", { class: "ql-side-name" }, "P(no answer)"),
-    h("span", { class: "ql-big" }, points(data.none)),
+    h("span", { class: "ql-big" }, points(none)),
     h("small", {}, `${fmt.percent(one.none)} → ${fmt.percent(other.none)}`),
   );
-  return [
-    h(
-      "header",
-      { class: "ql-head ql-asked" },
-      asked
-        ? said(one.head.asked, { class: "ql-question", role: "heading", "aria-level": 3 })
-        : h("span", { class: "ql-question", role: "heading", "aria-level": 3 }, "Two questions"),
-      h("span", { class: "ql-became" }, data.became),
-    ),
-    h(
-      "div",
-      { class: "ql-sides" },
-      sides[0],
-      h("span", { class: "ql-arrow", "aria-hidden": "true" }, "→"),
-      sides[1],
-      change,
-    ),
-  ];
 }
 
 /** A change of a probability in points of a hundred. @param {number} x */
@@ -217,7 +249,22 @@ function textOf(state, ui) {
   const { data } = state;
   const values = Float32Array.from(data.begin, (_, word) => data.changeOf(word));
   const most = scaleFor(data.most);
-  const prose = new Prose(ui, {
+  const prose = flowProse(state, ui);
+  prose.shade(values, { most, signed: true });
+  prose.home = data.begin.findIndex((_, word) => Math.abs(values[word]) === data.most);
+  for (const kind of CHANGED) prose.mark(kind, data.ranges(kind));
+  const [was, is] = [0, 1].map(k => data.spans.find(({ answer }) => answer[k])?.ranges ?? []);
+  prose.mark("was", was);
+  prose.mark("best", is);
+  markSelection(ui, prose, range => data.toFlow(range));
+  const point = () => prose.mark("pointed", state.hover === null ? [] : data.rangesOf(state.hover));
+  return { prose, parts: [title("Text", edits(data)), prose.el, legendOf(data, most, was, is)], point };
+}
+
+/** Both texts in one, of which words can be selected. @param {CompareState} state @param {Ui} ui */
+function flowProse(state, ui) {
+  const { data } = state;
+  return new Prose(ui, {
     text: data.flow,
     begin: data.begin,
     end: data.end,
@@ -227,35 +274,21 @@ function textOf(state, ui) {
     hover: word => state.point(word === null ? null : { word }),
     move: word => state.follow(data.begin[word]),
     pick: (a, b) => {
-      const best = a === b ? data.bestWith(a) : null;
-      const range = best?.after ?? data.toAfter(data.begin[a], data.end[b]);
+      const range = meant(data, a, b);
       if (range !== null) state.select([...range]);
     },
-    key: event => {
-      if (event.key !== "Escape" || ui.get("selected") === null) return false;
-      state.select(null);
-      return true;
-    },
+    key: event => letGo(ui, event.key),
   });
-  prose.shade(values, { most, signed: true });
-  prose.mark("gone", data.ranges("gone"));
-  prose.mark("new", data.ranges("new"));
-  const [was, is] = [0, 1].map(k => data.spans.find(({ answer }) => answer[k])?.ranges ?? []);
-  prose.mark("was", was);
-  prose.mark("best", is);
-  prose.home = data.begin.findIndex((_, word) => Math.abs(values[word]) === data.most);
-  return {
-    prose,
-    parts: [title("Text", edits(data)), prose.el, legendOf(data, most, was, is)],
-    mark() {
-      /** @type {Stretch | null} */
-      const selected = ui.get("selected");
-      prose.mark("selected", Array.isArray(selected) ? data.toFlow(selected) : []);
-    },
-    point() {
-      prose.mark("pointed", state.hover === null ? [] : data.rangesOf(state.hover));
-    },
-  };
+}
+
+/**
+ * What a choice of words selects in the text after: of one word the best span with it. Null where nothing of it is left.
+ *
+ * @param {Comparison} data @param {number} a @param {number} b @returns {Stretch | null}
+ */
+function meant(data, a, b) {
+  const best = a === b ? data.bestWith(a) : null;
+  return best?.after ?? data.toAfter(data.begin[a], data.end[b]);
 }
 
 /**
@@ -267,35 +300,27 @@ function textOf(state, ui) {
 function legendOf(data, most, was, is) {
   const kinds = new Set(data.stretches.map(([kind]) => kind)),
     same = was.join() === is.join();
+  const first = data.labels[0] === "before" ? "before" : "of the first",
+    second = data.labels[1] === "after" ? "after" : "of the second";
   return h(
     "div",
     { class: "ql-legend" },
-    data.most >= 0.0005
-      ? h(
-          "span",
-          {},
-          `${MINUS}${most} `,
-          h("i", { class: "ql-ramp ql-ramp-against-for" }),
-          ` +${most} probability of being in the answer`,
-        )
-      : h("span", {}, "No character’s chances changed."),
-    is.length > 0 && same && h("span", { class: "ql-mark-best" }, "answer of both"),
-    is.length > 0 &&
-      !same &&
-      h("span", { class: "ql-mark-best" }, `answer ${data.labels[1] === "after" ? "after" : "of the second"}`),
-    was.length > 0 &&
-      !same &&
-      h("span", { class: "ql-mark-was" }, `answer ${data.labels[0] === "before" ? "before" : "of the first"}`),
-    kinds.has("gone") && h("span", { class: "ql-mark-gone" }, "gone"),
-    kinds.has("new") && h("span", { class: "ql-mark-new" }, "new"),
+    data.most >= 0.0005 ? changeRamp(most) : h("span", {}, "No character’s chances changed."),
+    is.length > 0 && h("span", { class: "ql-mark-best" }, `answer ${same ? "of both" : second}`),
+    was.length > 0 && !same && h("span", { class: "ql-mark-was" }, `answer ${first}`),
+    CHANGED.map(kind => kinds.has(kind) && h("span", { class: `ql-mark-${kind}` }, kind)),
   );
+}
+
+/** @param {number} most */
+function changeRamp(most) {
+  const ramp = h("i", { class: "ql-ramp ql-ramp-against-for" });
+  return h("span", {}, `${MINUS}${most} `, ramp, ` +${most} probability of being in the answer`);
 }
 
 /** @param {Comparison} data */
 function edits(data) {
-  /** @type {StretchKind[]} */
-  const kinds = ["gone", "new"];
-  const [gone, fresh] = kinds.map(kind => data.ranges(kind).reduce((sum, [a, b]) => sum + b - a, 0));
+  const [gone, fresh] = CHANGED.map(kind => data.ranges(kind).reduce((sum, [a, b]) => sum + b - a, 0));
   return gone || fresh ? `${fmt.count(gone, "character")} gone, ${fmt.whole(fresh)} new` : "the same on both sides";
 }
 
@@ -329,45 +354,15 @@ function rowFacts({ data }, row) {
   ];
 }
 
-/**
- * One line of facts: of what is pointed at, else of what is selected, else how to begin.
- *
- * @param {CompareState} state
- */
-function lineOf(state) {
-  const el = h("div", { class: "ql-readout" });
-  const facts = () => {
-    const { hover, data } = state;
-    /** @type {Stretch | null} */
-    const selected = state.ui.get("selected");
-    if (hover !== null) return hover.row ? rowFacts(state, hover.row) : factsOf(state, hover.word);
-    if (!Array.isArray(selected)) return null;
-    const row = data.rowOf(selected);
-    if (row !== null) return rowFacts(state, row);
-    const stretch = data
-      .toFlow(selected)
-      .map(([a, b]) => data.flow.slice(a, b))
-      .join("");
-    return [`“${cut(stretch, 70)}”`, "is none of the most probable spans"];
-  };
-  return {
-    el,
-    words: () => (facts() ?? ["nothing is selected"]).join(", "),
-    show() {
-      const [name, ...rest] = facts() ?? [];
-      if (name === undefined)
-        fill(
-          el,
-          "Point at a word to see what became of it; click to select its best span, or drag over several words.",
-        );
-      else
-        fill(
-          el,
-          h("b", {}, said(name)),
-          rest.map(part => [" · ", part]),
-        );
-    },
-  };
+/** What there is to say: of what is pointed at, else of what is selected, else nothing. @param {CompareState} state */
+function lineFacts(state) {
+  const { ui, hover, data } = state;
+  if (hover !== null) return hover.row ? rowFacts(state, hover.row) : factsOf(state, hover.word);
+  if (ui.selection === null) return null;
+  const row = data.rowOf(ui.selection);
+  if (row !== null) return rowFacts(state, row);
+  const stretch = data.toFlow(ui.selection).map(([a, b]) => data.flow.slice(a, b));
+  return [`“${cut(stretch.join(""), 70)}”`, "is none of the most probable spans"];
 }
 
 // --- both distributions -----------------------------------------------------------------------------------------------
@@ -377,33 +372,18 @@ function listed(state, ui) {
   const { data } = state;
   // The first ones always, others only where there is something to see.
   const shown = data.spans.slice(0, LISTED).filter(({ p }, k) => k < 3 || Math.max(...p.map(Number)) >= 0.001);
-  const rows = shown.map(row => spanRow(state, ui, row));
-  const list = h(
-    "div",
-    { role: "listbox", "aria-label": "The best spans of both" },
-    rows.map(({ el }) => el),
-  );
-  ui.rove(list, () => rows.map(({ el }) => el), {
-    move: k => state.point({ row: rows[k].row }),
-    press: k => rows[k].take(),
-  });
+  const rows = shown.map(row => spanRow(state, ui, row)),
+    items = rows.map(({ el }) => el);
+  const list = h("div", { role: "listbox", "aria-label": "The best spans of both" }, items);
+  ui.rove(list, () => items, { move: k => state.point({ row: shown[k] }), press: k => rows[k].take() });
   const mark = () => {
-    /** @type {Stretch | null} */
-    const selected = ui.get("selected");
-    let stop = 0;
-    rows.forEach(({ el, row }, k) => {
-      const on = Array.isArray(selected) && row.after !== null && row.after.join() === selected.join();
-      el.setAttribute("aria-selected", String(on));
-      if (on) stop = k;
-    });
-    rows.forEach(({ el }, k) => {
-      el.tabIndex = k === stop ? 0 : -1;
-    });
+    const on = shown.map(({ after }) => after !== null && after.join() === ui.selection?.join());
+    items.forEach((item, k) => item.setAttribute("aria-selected", String(on[k])));
+    tabStop(items, Math.max(0, on.lastIndexOf(true)));
   };
-  return {
-    mark,
-    parts: [listTitle(data), h("div", { class: "ql-list ql-pairs" }, columnNames(data), noneRow(data), list)],
-  };
+  ui.on("selected", mark);
+  mark();
+  return [listTitle(data), h("div", { class: "ql-list ql-pairs" }, columnNames(data), noneRow(data), list)];
 }
 
 /** @param {Comparison} data */
@@ -444,29 +424,19 @@ function noneRow({ sides }) {
 
 /** @param {CompareState} state @param {Ui} ui @param {CompareRow} row */
 function spanRow(state, ui, row) {
-  const { data } = state,
-    gone = data.holds(row, "gone");
+  const kind = CHANGED.find(one => state.data.holds(row, one)) ?? "–";
+  const name = said(row.text, { class: kind === "gone" ? "ql-mark-gone" : null });
   const el = h(
     "div",
-    {
-      class: "ql-row",
-      role: "option",
-      tabindex: -1,
-      "aria-selected": "false",
-      "aria-label": rowFacts(state, row).join(", "),
-    },
-    h(
-      "span",
-      { class: row.answer.includes(true) ? "ql-taken" : null },
-      said(row.text, { class: gone ? "ql-mark-gone" : null }),
-    ),
-    columnsOf(row.p, "", gone ? "gone" : data.holds(row, "new") ? "new" : "–"),
+    { class: "ql-row", role: "option", tabindex: -1, "aria-label": rowFacts(state, row).join(", ") },
+    h("span", { class: row.answer.includes(true) ? "ql-taken" : null }, name),
+    columnsOf(row.p, "", kind),
   );
   const take = () => row.after !== null && state.select([...row.after]);
   ui.listen(el, "click", take);
   ui.listen(el, "pointerenter", () => state.point({ row }));
   ui.listen(el, "pointerleave", () => state.point(null));
-  return { el, row, take };
+  return { el, take };
 }
 
 /**
@@ -475,24 +445,29 @@ function spanRow(state, ui, row) {
  * @param {(number | null)[]} probabilities
  */
 function columnsOf([one, other], kind = "", alone = "–") {
-  const track = h("span", { class: `ql-pair ${kind}`, "aria-hidden": "true" });
-  if (one !== null && other !== null) {
-    const way = h("b", { class: other < one ? "ql-falls" : "ql-rises" });
-    way.style.setProperty("--from", `${100 * Math.min(one, other)}%`);
-    way.style.setProperty("--wide", `${100 * Math.abs(other - one)}%`);
-    track.append(way);
-  }
-  /** @type {[number | null, string][]} */
-  const places = [
-    [one, "ql-ring"],
-    [other, "ql-disc"],
-  ];
-  for (const [p, name] of places) {
-    if (p === null) continue;
-    const point = h("i", { class: name });
-    point.style.setProperty("--at", `${100 * p}%`);
-    track.append(point);
-  }
+  const way = one !== null && other !== null && wayOf(one, other);
+  const track = h(
+    "span",
+    { class: `ql-pair ${kind}`, "aria-hidden": "true" },
+    way,
+    one !== null && pointOf(one, "ql-ring"),
+    other !== null && pointOf(other, "ql-disc"),
+  );
   const change = one === null || other === null ? alone : fmt.signed(other - one, 3);
-  return [track, h("span", {}, fmt.probability(one)), h("span", {}, fmt.probability(other)), h("span", {}, change)];
+  return [track, [fmt.probability(one), fmt.probability(other), change].map(words => h("span", {}, words))];
+}
+
+/** The way on a track from one probability to the other. @param {number} one @param {number} other */
+function wayOf(one, other) {
+  const way = h("b", { class: other < one ? "ql-falls" : "ql-rises" });
+  way.style.setProperty("--from", `${100 * Math.min(one, other)}%`);
+  way.style.setProperty("--wide", `${100 * Math.abs(other - one)}%`);
+  return way;
+}
+
+/** A point on a track. @param {number} p @param {string} name */
+function pointOf(p, name) {
+  const point = h("i", { class: name });
+  point.style.setProperty("--at", `${100 * p}%`);
+  return point;
 }

@@ -4,7 +4,8 @@
 import { fill, h } from "../dom.js";
 import { fmt } from "../numbers.js";
 
-/** @import { DatasetRow, DatasetState, Outcome, Part } from "../types" */
+/** @import { Child, DatasetRow, DatasetState, Outcome, Part } from "../types" */
+/** @import { Ui } from "../ui.js" */
 
 // Answered is blue, abstained orange; what is wrong is hatched and has a cross.
 /** @type {Record<Outcome, [string, boolean]>} */
@@ -18,6 +19,16 @@ const DS_LOOK = {
   "not scored": ["soft", false],
 };
 
+/** What the rows can be sorted by. @type {Record<string, (row: DatasetRow, number: number) => number | null>} */
+const SORTS = {
+  order: (_row, number) => number,
+  margin: row => row.margin,
+  score: row => row.score,
+  probability: row => row.probability,
+  f1: row => row.f1,
+  "text length": row => row.length,
+};
+
 /**
  * The numbers of the rows that pass the filters, in order: the same as `listed` in Python.
  *
@@ -25,33 +36,26 @@ const DS_LOOK = {
  */
 export function listed(state) {
   const { ui, rows } = state;
-  const kept = new Set(ui.get("outcomes")),
-    query = ui.get("query").trim().toLowerCase();
-  const sort = ui.get("sort"),
+  const value = SORTS[ui.get("sort")],
     turned = ui.get("descending") ? -1 : 1;
-  /** @type {Record<string, (k: number) => number | null>} */
-  const sorts = {
-    order: k => k,
-    margin: k => rows[k].margin,
-    score: k => rows[k].score,
-    probability: k => rows[k].probability,
-    f1: k => rows[k].f1,
-    "text length": k => rows[k].length,
-  };
-  const value = sorts[sort];
-  const by = ui.get("slice_by"),
-    slice = ui.get("slice"),
-    values = state.view.slices[by];
-  /** @param {number} k */
-  const inSlice = k => !by || !slice || values?.[k] === slice;
-  const found = rows
-    .map((_row, k) => k)
-    .filter(k => kept.has(rows[k].outcome) && state.folded[k].includes(query) && inSlice(k));
+  const found = rows.map((_row, k) => k).filter(passing(state));
   return found.sort((a, b) => {
-    const [x, y] = [value(a), value(b)];
+    const [x, y] = [value(rows[a], a), value(rows[b], b)];
     if (x === null || y === null) return Number(x === null) - Number(y === null) || a - b;
     return turned * (x - y) || a - b;
   });
+}
+
+/** Which rows pass the filters, by their number. @param {DatasetState} state @returns {(k: number) => boolean} */
+function passing({ ui, view, rows, folded }) {
+  const kept = new Set(ui.get("outcomes")),
+    query = ui.get("query").trim().toLowerCase();
+  const by = ui.get("slice_by"),
+    slice = ui.get("slice"),
+    values = view.slices[by];
+  /** @param {number} k */
+  const inSlice = k => !by || !slice || values?.[k] === slice;
+  return k => kept.has(rows[k].outcome) && folded[k].includes(query) && inSlice(k);
 }
 
 /** @template {HTMLElement} E @param {E} element @param {Outcome} outcome */
@@ -74,36 +78,40 @@ export function outcomeFilters(state) {
   const counts = outcomeCounts(state);
   // Without gold answers there is only one outcome, which tells nothing.
   if (counts.length === 1 && counts[0][0] === "not scored") return { el: null, show() {} };
-  /** @param {Outcome[]} names */
-  const keep = names => ui.set("outcomes", names);
-  /** @param {Outcome} name */
-  const toggle = name => {
-    const kept = new Set(ui.get("outcomes"));
-    if (kept.has(name)) kept.delete(name);
-    else kept.add(name);
-    keep(view.outcomes.filter(one => kept.has(one)));
-  };
-  const buttons = counts.map(([name, count]) =>
-    ui.button([paint(h("i", {}), name), `${name} `, h("b", {}, fmt.whole(count))], () => toggle(name), {
-      pressed: true,
-    }),
-  );
-  const mistakes = view.outcomes.filter(name => !name.startsWith("right") && name !== "not scored");
-  const all = ui.button("all", () => keep([...view.outcomes]), { small: true });
-  const wrong = ui.button("only mistakes", () => keep([...mistakes]), { small: true });
-  const label = "Outcomes that are listed";
+  const buttons = counts.map(([name, count]) => outcomeButton(state, name, count));
+  const all = ui.button("all", () => ui.set("outcomes", [...view.outcomes]), { small: true });
+  const wrong = ui.button("only mistakes", () => ui.set("outcomes", view.outcomes.filter(isMistake)), { small: true });
+  const group = { class: "ql-ds-filters", role: "group", "aria-label": "Outcomes that are listed" };
   return {
-    el: h(
-      "div",
-      {},
-      shareBar(counts),
-      h("div", { class: "ql-ds-filters", role: "group", "aria-label": label }, buttons, all, wrong),
-    ),
+    el: h("div", {}, shareBar(counts), h("div", group, buttons, all, wrong)),
     show() {
       const kept = new Set(ui.get("outcomes"));
       counts.forEach(([name], k) => buttons[k].setAttribute("aria-pressed", String(kept.has(name))));
     },
   };
+}
+
+/** @param {Outcome} outcome */
+function isMistake(outcome) {
+  return !DS_LOOK[outcome][1] && outcome !== "not scored";
+}
+
+/**
+ * A button that lists the questions of an outcome, or leaves them out.
+ *
+ * @param {DatasetState} state @param {Outcome} name @param {number} count
+ */
+function outcomeButton({ ui, view }, name, count) {
+  const label = [paint(h("i", {}), name), `${name} `, h("b", {}, fmt.whole(count))];
+  const toggle = () => {
+    const kept = new Set(ui.get("outcomes"));
+    if (!kept.delete(name)) kept.add(name);
+    ui.set(
+      "outcomes",
+      view.outcomes.filter(one => kept.has(one)),
+    );
+  };
+  return ui.button(label, toggle, { pressed: true });
 }
 
 /** The outcomes that there are, and how many questions have each. @param {DatasetState} state */
@@ -130,54 +138,68 @@ function shareBar(counts) {
 
 /** @param {DatasetState} state */
 export function listControls(state) {
-  const { ui, view } = state;
-  const search = h("input", {
+  const { ui } = state;
+  const search = searchField(ui),
+    slices = sliceControls(state),
+    order = orderControls(state);
+  const save = ui.button("save as table", () => saveTable(state), { small: true });
+  const told = h("span", { class: "ql-push", "aria-live": "polite" });
+  return {
+    el: h("div", { class: "ql-tools ql-ds-controls" }, search.el, slices.el, order.el, save, told),
+    show() {
+      for (const part of [search, slices, order]) part.show();
+      fill(told, `${fmt.whole(state.numbers.length)} listed`);
+    },
+  };
+}
+
+/** @param {Ui} ui */
+function searchField(ui) {
+  const el = h("input", {
     type: "search",
     placeholder: "search questions, answers and texts",
     "aria-label": "Search",
     autocomplete: "off",
     spellcheck: "false",
   });
-  const find = ui.later(() => ui.set("query", search.value), 120);
-  ui.listen(search, "input", () => find());
-  // Keys that are typed belong to the field alone.
-  ui.listen(search, "keydown", event => event.stopPropagation());
-  const select = h(
-    "select",
-    { "aria-label": "Sort by" },
-    view.sorts.map(name => h("option", { value: name }, name)),
+  const find = ui.later(() => ui.set("query", el.value), 120);
+  ui.listen(el, "input", () => find());
+  ui.keepKeys(el);
+  const show = () => {
+    if (el.value !== ui.get("query") && el.ownerDocument.activeElement !== el) el.value = ui.get("query");
+  };
+  return { el, show };
+}
+
+/** By what the list is sorted, and from where. @param {DatasetState} state */
+function orderControls({ ui, view }) {
+  const sort = selectOf(
+    ui,
+    "Sort by",
+    view.sorts.map(name => option(name, name)),
   );
-  ui.listen(select, "change", () => ui.set("sort", select.value));
-  ui.listen(select, "keydown", event => event.stopPropagation());
-  const down = ui.button("↓", () => ui.set("descending", !ui.get("descending")), {
-    pressed: false,
-    small: true,
-    name: "Descending",
-  });
-  const save = ui.button("save as table", () => saveTable(state), { small: true });
-  const told = h("span", { class: "ql-push", "aria-live": "polite" });
-  const slices = sliceControls(state);
+  ui.listen(sort, "change", () => ui.set("sort", sort.value));
+  const turn = () => ui.set("descending", !ui.get("descending"));
+  const down = ui.button("↓", turn, { pressed: false, small: true, name: "Descending" });
   return {
-    el: h(
-      "div",
-      { class: "ql-tools ql-ds-controls" },
-      search,
-      slices.el,
-      h("span", {}, "sorted by "),
-      select,
-      down,
-      save,
-      told,
-    ),
+    el: [h("span", {}, "sorted by "), sort, down],
     show() {
-      slices.show();
-      if (search.value !== ui.get("query") && search.ownerDocument.activeElement !== search)
-        search.value = ui.get("query");
-      select.value = ui.get("sort");
+      sort.value = ui.get("sort");
       down.setAttribute("aria-pressed", String(ui.get("descending")));
-      fill(told, `${fmt.whole(state.numbers.length)} listed`);
     },
   };
+}
+
+/** @param {Ui} ui @param {string} label @param {...Child} options */
+function selectOf(ui, label, ...options) {
+  const el = h("select", { "aria-label": label }, options);
+  ui.keepKeys(el);
+  return el;
+}
+
+/** @param {string} value @param {string} words */
+function option(value, words) {
+  return h("option", { value }, words);
 }
 
 /**
@@ -185,41 +207,36 @@ export function listControls(state) {
  *
  * @param {DatasetState} state
  */
-function sliceControls(state) {
-  const { ui, view } = state,
-    kinds = Object.keys(view.slices);
+function sliceControls({ ui, view }) {
+  const kinds = Object.keys(view.slices).map(name => option(name, `by ${name}`));
   if (kinds.length === 0) return { el: null, show() {} };
-  const by = h(
-    "select",
-    { "aria-label": "Only questions by" },
-    h("option", { value: "" }, "all questions"),
-    kinds.map(name => h("option", { value: name }, `by ${name}`)),
-  );
-  const which = h("select", { "aria-label": "Only these" });
-  for (const select of [by, which]) ui.listen(select, "keydown", event => event.stopPropagation());
+  const by = selectOf(ui, "Only questions by", option("", "all questions"), kinds),
+    which = selectOf(ui, "Only these");
   ui.listen(by, "change", () => {
     ui.model.set("slice", "");
     ui.set("slice_by", by.value);
   });
   ui.listen(which, "change", () => ui.set("slice", which.value));
-  return {
-    el: h("span", { class: "ql-tools" }, by, which),
-    show() {
-      by.value = ui.get("slice_by");
-      /** @type {Map<string, number>} */
-      const counts = new Map();
-      for (const value of view.slices[by.value] ?? [])
-        if (value !== null) counts.set(value, (counts.get(value) ?? 0) + 1);
-      const values = [...counts].sort((a, b) => b[1] - a[1]);
-      which.hidden = values.length === 0;
-      fill(
-        which,
-        h("option", { value: "" }, "any"),
-        values.map(([value, n]) => h("option", { value }, `${value} (${fmt.whole(n)})`)),
-      );
-      which.value = ui.get("slice");
-    },
+  const show = () => {
+    by.value = ui.get("slice_by");
+    listValues(which, view.slices[by.value] ?? []);
+    which.value = ui.get("slice");
   };
+  return { el: h("span", { class: "ql-tools" }, by, which), show };
+}
+
+/** Values to choose from, the most frequent first. @param {HTMLSelectElement} select @param {(string | null)[]} values */
+function listValues(select, values) {
+  /** @type {Map<string, number>} */
+  const counts = new Map();
+  for (const value of values) if (value !== null) counts.set(value, (counts.get(value) ?? 0) + 1);
+  select.hidden = counts.size === 0;
+  const frequent = [...counts].sort((a, b) => b[1] - a[1]);
+  fill(
+    select,
+    option("", "any"),
+    frequent.map(([value, n]) => option(value, `${value} (${fmt.whole(n)})`)),
+  );
 }
 
 /** @typedef {string | number | null | undefined} Value  Of a cell. */
