@@ -2,10 +2,11 @@
 // Behaviour tests: a grid of capabilities and kinds, the failing cases of the cell that is open, and one case.
 
 import { append, fill, h, said } from "../dom.js";
+import { numberedList } from "../lists.js";
 import { NO_ANSWER } from "../numbers.js";
 import { mount, title } from "../parts.js";
 
-/** @import { BehaviorCase, BehaviorView, Child } from "../types" */
+/** @import { Attributes, BehaviorCase, BehaviorView, Child } from "../types" */
 /** @import { Ui } from "../ui.js" */
 
 /** @param {Ui} ui */
@@ -20,8 +21,7 @@ export function explore(ui) {
     grid.show();
     list.show();
   };
-  ui.on("capability", turn);
-  ui.on("kind", turn);
+  for (const name of ["capability", "kind"]) ui.on(name, turn);
   ui.on("selected", () => {
     list.mark();
     open.show();
@@ -35,37 +35,46 @@ export function explore(ui) {
 /** The grid, where each cell that was tested is a button. @param {Ui} ui @param {BehaviorView} view */
 function behaviorGrid(ui, view) {
   const el = h("div", { class: "ql-bx-grid" }, view.grid.map(mount));
-  /** @type {{ button: HTMLElement, place: Record<string, string> }[]} */
-  const buttons = [];
-  /** @param {Record<string, string>} place @param {HTMLElement} td */
-  const open = (place, td) => {
-    const press = () => {
-      for (const name of ["capability", "kind"]) ui.set(name, place[name]);
-    };
-    const button = ui.button([...td.childNodes], press, {
-      pressed: false,
-      small: true,
-      name: td.querySelector(".ql-bar")?.getAttribute("title") ?? "",
-    });
-    fill(td, button);
-    buttons.push({ button, place });
-  };
-  /** @type {NodeListOf<HTMLTableRowElement>} */
-  const rows = el.querySelectorAll("tbody tr");
-  rows.forEach((row, r) => {
-    [...row.cells].slice(1).forEach((td, k) => {
-      if (view.tests[r][k].length > 0) open({ capability: view.capabilities[r], kind: view.kinds[k] }, td);
-    });
-  });
+  const cells = testedCells(el, view).map(({ td, place }) => ({ button: cellButton(ui, td, place), place }));
   return {
     el,
     show() {
-      for (const { button, place } of buttons) {
+      for (const { button, place } of cells) {
         const on = place.capability === ui.get("capability") && place.kind === ui.get("kind");
         button.setAttribute("aria-pressed", String(on));
       }
     },
   };
+}
+
+/** The cells of the grid that were tested, and what each is of. @param {HTMLElement} grid @param {BehaviorView} view */
+function testedCells(grid, view) {
+  /** @type {NodeListOf<HTMLTableRowElement>} */
+  const rows = grid.querySelectorAll("tbody tr");
+  const cells = [...rows].flatMap((row, r) =>
+    [...row.cells].slice(1).map((td, k) => ({
+      td,
+      place: { capability: view.capabilities[r], kind: view.kinds[k] },
+      tests: view.tests[r][k],
+    })),
+  );
+  return cells.filter(({ tests }) => tests.length > 0);
+}
+
+/**
+ * Make what is in a cell a button that opens it.
+ *
+ * @param {Ui} ui @param {HTMLElement} td @param {{ capability: string, kind: string }} place
+ */
+function cellButton(ui, td, place) {
+  const press = () => {
+    ui.set("capability", place.capability);
+    ui.set("kind", place.kind);
+  };
+  const name = td.querySelector(".ql-bar")?.getAttribute("title") ?? "";
+  const button = ui.button([...td.childNodes], press, { pressed: false, small: true, name });
+  fill(td, button);
+  return button;
 }
 
 // --- the cases of a cell --------------------------------------------------------------------------------------------------
@@ -80,27 +89,17 @@ function listedCases(ui, view) {
 /** @param {Ui} ui @param {BehaviorView} view */
 function caseList(ui, view) {
   const about = h("div", { class: "ql-note" }),
-    box = h("div", { role: "listbox", "aria-label": "Failing cases", class: "ql-bx-list" });
-  /** @type {HTMLElement[]} */
-  let items = [];
-  ui.rove(box, () => items, { press: at => ui.set("selected", Number(items[at].dataset.row)) });
-  const mark = () =>
-    items.forEach(item => item.setAttribute("aria-selected", String(Number(item.dataset.row) === ui.get("selected"))));
-  return {
-    el: h("section", {}, title("Failing cases"), about, box),
-    mark,
-    show() {
-      const row = view.tests[view.capabilities.indexOf(ui.get("capability"))];
-      const tests = row?.[view.kinds.indexOf(ui.get("kind"))] ?? [];
-      fill(
-        about,
-        tests.map(([name, sentence]) => h("p", {}, h("b", {}, said(name)), ": ", said(sentence))),
-      );
-      items = listedCases(ui, view).map((k, at) => caseRow(ui, view.cases[k], k, at === 0));
-      fill(box, items.length > 0 ? items : h("p", { class: "ql-note" }, "No case of this cell failed."));
-      mark();
-    },
+    list = numberedList(ui, { "aria-label": "Failing cases", class: "ql-bx-list" }, "No case of this cell failed.");
+  const show = () => {
+    const row = view.tests[view.capabilities.indexOf(ui.get("capability"))];
+    const tests = row?.[view.kinds.indexOf(ui.get("kind"))] ?? [];
+    fill(
+      about,
+      tests.map(([name, sentence]) => h("p", {}, h("b", {}, said(name)), ": ", said(sentence))),
+    );
+    list.show(listedCases(ui, view), (k, option) => caseRow(view.cases[k], k, option));
   };
+  return { el: h("section", {}, title("Failing cases"), about, list.el), mark: list.mark, show };
 }
 
 /** @param {string | null} answer */
@@ -108,18 +107,16 @@ function answerWords(answer) {
   return answer === null ? h("span", { class: "ql-soft" }, NO_ANSWER) : said(answer);
 }
 
-/** @param {Ui} ui @param {BehaviorCase} one @param {number} k @param {boolean} first */
-function caseRow(ui, one, k, first) {
-  const el = h(
+/** @param {BehaviorCase} one @param {number} k @param {Attributes} option */
+function caseRow(one, k, option) {
+  return h(
     "div",
-    { class: "ql-bx-row", role: "option", tabindex: first ? 0 : -1, "data-row": k, "aria-selected": "false" },
+    { class: "ql-bx-row", "data-row": k, ...option },
     h("span", { class: "ql-soft" }, said(one.test)),
     h("span", {}, said(one.question)),
     h("span", {}, h("span", { class: "ql-soft" }, "expected "), said(one.expected)),
     h("span", {}, h("span", { class: "ql-soft" }, "said "), answerWords(one.answer)),
   );
-  ui.listen(el, "click", () => ui.set("selected", k));
-  return el;
 }
 
 // --- one case -------------------------------------------------------------------------------------------------------------
@@ -127,31 +124,21 @@ function caseRow(ui, one, k, first) {
 /** @param {Ui} ui @param {BehaviorView} view */
 function openCase(ui, view) {
   const el = h("section", {});
-  return {
-    el,
-    show() {
-      /** @type {number | null | undefined} */
-      const at = ui.get("selected");
-      if (at === null || at === undefined)
-        return fill(el, h("p", { class: "ql-note" }, "Choose a case to see its text."));
-      const one = view.cases[at];
-      const after = caseSide(
-        one.before === null ? "" : "after the edit",
-        one.question,
-        one.text,
-        answerWords(one.answer),
-      );
-      if (one.before === null) return fill(el, after, expectedLine(one));
-      const heard = one.before.read ? answerWords(one.before.answer) : h("span", { class: "ql-soft" }, "not asked");
-      const before = caseSide("before", one.before.question, one.before.text, heard);
-      return fill(el, h("div", { class: "ql-columns" }, before, after), expectedLine(one));
-    },
+  const show = () => {
+    /** @type {BehaviorCase | undefined} */
+    const one = view.cases[ui.get("selected")];
+    if (one === undefined) fill(el, h("p", { class: "ql-note" }, "Choose a case to see its text."));
+    else fill(el, caseSides(one), h("p", { class: "ql-note" }, "expected: ", h("b", {}, said(one.expected))));
   };
+  return { el, show };
 }
 
-/** @param {BehaviorCase} one */
-function expectedLine(one) {
-  return h("p", { class: "ql-note" }, "expected: ", h("b", {}, said(one.expected)));
+/** The text of a case, beside that before an edit where there is one. @param {BehaviorCase} one */
+function caseSides({ question, text, answer, before }) {
+  const after = caseSide(before === null ? "" : "after the edit", question, text, answerWords(answer));
+  if (before === null) return after;
+  const heard = before.read ? answerWords(before.answer) : h("span", { class: "ql-soft" }, "not asked");
+  return h("div", { class: "ql-columns" }, caseSide("before", before.question, before.text, heard), after);
 }
 
 /** @param {string} name @param {string} question @param {string} text @param {Child} answer */

@@ -3,53 +3,65 @@
 
 import { append, fill, h, said } from "../dom.js";
 import { below, headline } from "../headline.js";
+import { numberedList } from "../lists.js";
 import { fmt, NO_ANSWER } from "../numbers.js";
 import { title } from "../parts.js";
 import { levelAt, thresholdLine } from "../pictures/threshold_line.js";
 import { cut } from "../words.js";
 
-/** @import { MarginReading, MarginWindow, NoAnswerState, NoAnswerView } from "../types" */
+/** @import { Attributes, Child, MarginReading, MarginWindow, NoAnswerState, NoAnswerView, Outcome } from "../types" */
 /** @import { Ui } from "../ui.js" */
+
+/** @typedef {{ show: () => unknown }} Shown  A part that follows what is chosen. */
 
 const NA_REST = 900; // milliseconds after which a move has ended and the next one begins
 const NA_MOST = 200; // rows of a list
 
 /** @param {Ui} ui */
 export function explore(ui) {
+  const state = stateOf(ui);
+  const line = thresholdLine(state),
+    detail = oneReading(state);
+  const head = state.many ? manyHead(state) : oneHead(state);
+  const list = state.many ? flippedList(state) : null;
+  append(ui.root, [head.el, h("section", {}, line.heading, line.el), list?.el, detail.el]);
+  connect(state, { head, line, list, detail });
+}
+
+/** @param {Ui} ui @returns {NoAnswerState} */
+function stateOf(ui) {
   /** @type {NoAnswerView} */
   const view = ui.get("view"),
     readings = view.readings;
-  const many = readings.length > 1;
-  /** @type {NoAnswerState} */
-  const state = {
+  return {
     ui,
     view,
     readings,
-    many,
+    many: readings.length > 1,
     from: ui.get("threshold"),
-    answers: (reading, threshold = ui.get("threshold")) =>
-      reading.margin !== null && reading.margin !== undefined && reading.margin <= threshold,
+    answers: ({ margin }, threshold = ui.get("threshold")) =>
+      margin !== null && margin !== undefined && margin <= threshold,
   };
-  const line = thresholdLine(state),
-    detail = oneReading(state);
-  const head = many ? manyHead(state) : oneHead(state);
-  const list = many ? flippedList(state) : null;
-  append(ui.root, [head.el, h("section", {}, line.heading, line.el), list?.el, detail.el]);
+}
+
+/**
+ * Let the parts follow the threshold and the reading that is chosen.
+ *
+ * @param {NoAnswerState} state
+ * @param {{ head: Shown, line: Shown, list: ReturnType<typeof flippedList> | null, detail: Shown }} parts
+ */
+function connect(state, { head, line, list, detail }) {
+  const { ui } = state;
   const rest = ui.later(() => {
     state.from = ui.get("threshold");
   }, NA_REST);
-  const moved = () => {
+  ui.on("threshold", () => {
     head.show();
     line.show();
-    if (list !== null) list.turned(state.from, ui.get("threshold"));
+    list?.turned(state.from, ui.get("threshold"));
     rest();
-  };
-  ui.on("threshold", moved);
-  ui.on("selected", () => {
-    detail.show();
-    line.show();
-    if (list !== null) list.mark();
   });
+  for (const show of [detail.show, line.show, () => list?.mark()]) ui.on("selected", show);
   head.show();
   detail.show();
 }
@@ -77,46 +89,43 @@ function oneHead(state) {
 
 /** @param {NoAnswerState} state */
 function manyHead(state) {
-  const { view, readings } = state;
-  const figures = h("div", { class: "ql-na-figures" });
+  const { readings } = state;
   const failed = readings.filter(reading => reading.error !== undefined).length;
-  const about = [fmt.count(readings.length, "question"), failed > 0 && `${fmt.whole(failed)} could not be read`]
-    .filter(Boolean)
-    .join(", ");
-  /** @param {string} name @param {string} value */
-  const figure = (name, value) => h("span", {}, name, " ", h("b", {}, value));
-  /** @param {number | null} x */
-  const percent = x => (x === null ? "–" : x.toFixed(1));
-  return {
-    el: h(
-      "div",
-      {},
-      h(
-        "header",
-        { class: "ql-head" },
-        h("span", { class: "ql-question", role: "heading", "aria-level": 3 }, "Answer or no answer?"),
-        h("span", { class: "ql-soft" }, about),
-      ),
-      figures,
-    ),
-    show() {
-      const answered = readings.filter(reading => state.answers(reading)).length;
-      const parts = [
-        figure("threshold", fmt.logit(state.ui.get("threshold"))),
-        figure("answered", `${fmt.whole(answered)} of ${fmt.whole(readings.length)}`),
-      ];
-      if (view.curve !== null) {
-        const k = levelAt(view.curve, state.ui.get("threshold"));
-        parts.push(
-          figure("exact", percent(view.curve.exact[k])),
-          figure("F1", percent(view.curve.f1[k])),
-          figure("F1 where answerable", percent(view.curve.has_answer_f1[k])),
-          figure("abstains where not", percent(view.curve.no_answer[k])),
-        );
-      }
-      fill(figures, parts);
-    },
-  };
+  const about = [fmt.count(readings.length, "question"), failed > 0 && `${fmt.whole(failed)} could not be read`];
+  const head = h(
+    "header",
+    { class: "ql-head" },
+    h("span", { class: "ql-question", role: "heading", "aria-level": 3 }, "Answer or no answer?"),
+    h("span", { class: "ql-soft" }, about.filter(Boolean).join(", ")),
+  );
+  const figures = h("div", { class: "ql-na-figures" });
+  return { el: h("div", {}, head, figures), show: () => fill(figures, figuresAt(state, state.ui.get("threshold"))) };
+}
+
+/** What a threshold comes to. @param {NoAnswerState} state @param {number} threshold @returns {Child} */
+function figuresAt({ readings, view: { curve }, answers }, threshold) {
+  const answered = readings.filter(reading => answers(reading)).length,
+    k = curve === null ? 0 : levelAt(curve, threshold);
+  return [
+    figure("threshold", fmt.logit(threshold)),
+    figure("answered", `${fmt.whole(answered)} of ${fmt.whole(readings.length)}`),
+    curve !== null && [
+      figure("exact", percentage(curve.exact[k])),
+      figure("F1", percentage(curve.f1[k])),
+      figure("F1 where answerable", percentage(curve.has_answer_f1[k])),
+      figure("abstains where not", percentage(curve.no_answer[k])),
+    ],
+  ];
+}
+
+/** @param {string} name @param {string} value */
+function figure(name, value) {
+  return h("span", {}, name, " ", h("b", {}, value));
+}
+
+/** @param {number | null} x of a hundred */
+function percentage(x) {
+  return x === null ? "–" : x.toFixed(1);
 }
 
 // --- what a move turned -----------------------------------------------------------------------------------------------
@@ -124,51 +133,24 @@ function manyHead(state) {
 /** @param {NoAnswerState} state */
 function flippedList(state) {
   const { ui, readings } = state;
-  const box = h("div", { class: "ql-na-list", role: "listbox", "aria-label": "Questions" });
-  const heading = h("div", { class: "ql-h" });
-  /** @type {HTMLElement[]} */
-  let rows = [];
-  /** @param {number} k */
-  const choose = k => ui.set("selected", Number(rows[k].dataset.reading));
-  ui.rove(box, () => rows, { press: choose });
-  const mark = () =>
-    rows.forEach(row => row.setAttribute("aria-selected", String(Number(row.dataset.reading) === ui.get("selected"))));
+  const heading = h("div", { class: "ql-h" }),
+    list = numberedList(ui, { class: "ql-na-list", "aria-label": "Questions" });
   /** @param {number[]} numbers */
-  const show = numbers => {
-    rows = numbers.slice(0, NA_MOST).map((k, at) => {
-      const row = flippedRow(state, k, at === 0);
-      ui.listen(row, "click", () => ui.set("selected", k));
-      return row;
-    });
-    fill(box, rows);
-    mark();
-  };
+  const show = numbers => list.show(numbers, (k, option) => flippedRow(state, k, option));
   /** @param {number} from @param {number} to */
   const turned = (from, to) => {
-    const [low, high] = from < to ? [from, to] : [to, from];
-    const found = numberedMargins(readings).filter(([m]) => m > low && m <= high);
-    found.sort((a, b) => Math.abs(a[0] - from) - Math.abs(b[0] - from));
-    const good = found.filter(([, k]) => better(readings[k], to > from)).length;
-    const scored = found.filter(([, k]) => readings[k].golds !== null && readings[k].golds !== undefined).length;
+    const found = turnedBetween(readings, from, to);
     fill(
       heading,
       h("strong", {}, `Turned by the last move: ${fmt.whole(found.length)}`),
-      found.length === 0
-        ? `none between ${fmt.logit(low)} and ${fmt.logit(high)}`
-        : [
-            to > from ? "now answered" : "now without an answer",
-            scored > 0 && `; ${fmt.whole(good)} for the better, ${fmt.whole(scored - good)} not`,
-            found.length > NA_MOST && `; the first ${NA_MOST} are shown`,
-          ],
+      turnedWords(readings, found, from, to),
     );
-    show(found.map(([, k]) => k));
+    show(found.slice(0, NA_MOST));
   };
   // Before the first move: those that a small one would turn.
-  const near = numberedMargins(readings);
-  near.sort((a, b) => Math.abs(a[0] - ui.get("threshold")) - Math.abs(b[0] - ui.get("threshold")));
   fill(heading, h("strong", {}, "Nearest to the threshold"), "a small move turns these");
-  show(near.slice(0, 8).map(([, k]) => k));
-  return { el: h("section", {}, heading, box), turned, mark };
+  show(nearestFirst(numberedMargins(readings), ui.get("threshold")).slice(0, 8));
+  return { el: h("section", {}, heading, list.el), turned, mark: list.mark };
 }
 
 /** The margins that there are, each with the number of its reading. @param {MarginReading[]} readings */
@@ -179,6 +161,47 @@ function numberedMargins(readings) {
     if (margin !== null && margin !== undefined) found.push([margin, k]);
   });
   return found;
+}
+
+/**
+ * The numbers of readings by how near their margins are to a threshold.
+ *
+ * @param {[margin: number, k: number][]} margins @param {number} threshold
+ */
+function nearestFirst(margins, threshold) {
+  return margins.sort((a, b) => Math.abs(a[0] - threshold) - Math.abs(b[0] - threshold)).map(([, k]) => k);
+}
+
+/**
+ * The numbers of the readings that a move of the threshold turned, in that order.
+ *
+ * @param {MarginReading[]} readings @param {number} from @param {number} to
+ */
+function turnedBetween(readings, from, to) {
+  const [low, high] = from < to ? [from, to] : [to, from];
+  const between = numberedMargins(readings).filter(([margin]) => margin > low && margin <= high);
+  return nearestFirst(between, from);
+}
+
+/**
+ * What a move did to those that it turned.
+ *
+ * @param {MarginReading[]} readings @param {number[]} turned @param {number} from @param {number} to @returns {Child}
+ */
+function turnedWords(readings, turned, from, to) {
+  if (turned.length === 0) return `none between ${fmt.logit(Math.min(from, to))} and ${fmt.logit(Math.max(from, to))}`;
+  const good = turned.filter(k => better(readings[k], to > from)).length,
+    scored = turned.filter(k => isScored(readings[k])).length;
+  return [
+    to > from ? "now answered" : "now without an answer",
+    scored > 0 && `; ${fmt.whole(good)} for the better, ${fmt.whole(scored - good)} not`,
+    turned.length > NA_MOST && `; the first ${NA_MOST} are shown`,
+  ];
+}
+
+/** @param {MarginReading} reading */
+function isScored({ golds }) {
+  return golds !== null && golds !== undefined;
 }
 
 /**
@@ -193,25 +216,31 @@ function better(reading, answered) {
   return answered ? right > silent : silent > right;
 }
 
-/** @param {NoAnswerState} state @param {number} k @param {boolean} first */
-function flippedRow(state, k, first) {
+/** @param {NoAnswerState} state @param {number} k @param {Attributes} option */
+function flippedRow(state, k, option) {
   const reading = state.readings[k],
     answered = state.answers(reading);
-  const { golds } = reading,
-    outcome = answered || golds === null ? reading.outcome : golds.length ? "false no-answer" : "right no-answer";
-  const good = outcome?.startsWith("right");
   return h(
     "div",
-    { class: "ql-na-row", role: "option", tabindex: first ? 0 : -1, "data-reading": k, "aria-selected": "false" },
+    { class: "ql-na-row", "data-reading": k, ...option },
     h("span", {}, said(reading.question)),
     h("span", { class: answered ? "" : "ql-soft" }, answered ? said(reading.best) : NO_ANSWER),
-    h(
-      "span",
-      { class: outcome === null ? "ql-soft" : good ? "ql-na-good" : "ql-na-bad" },
-      outcome === null ? "not known" : `${good ? "✓" : "✗"} ${outcome}`,
-    ),
+    outcomeMark(answered ? reading.outcome : outcomeOfNone(reading)),
     h("span", { class: "ql-soft" }, fmt.logit(reading.margin)),
   );
+}
+
+/** Where a reading would be if it had no answer. @param {MarginReading} reading @returns {Outcome | null} */
+function outcomeOfNone({ golds, outcome }) {
+  if (golds === null) return outcome;
+  return golds.length > 0 ? "false no-answer" : "right no-answer";
+}
+
+/** @param {Outcome | null} outcome */
+function outcomeMark(outcome) {
+  if (outcome === null) return h("span", { class: "ql-soft" }, "not known");
+  const good = outcome.startsWith("right");
+  return h("span", { class: good ? "ql-na-good" : "ql-na-bad" }, `${good ? "✓" : "✗"} ${outcome}`);
 }
 
 // --- one reading, window by window --------------------------------------------------------------------------------------
@@ -219,29 +248,28 @@ function flippedRow(state, k, first) {
 /** @param {NoAnswerState} state */
 function oneReading(state) {
   const el = h("section", {});
-  return {
-    el,
-    show() {
-      const reading = lookedAt(state);
-      if (reading === null) return fill(el);
-      const head = state.many && h("p", {}, h("b", {}, said(reading.question)));
-      if (reading.error !== undefined)
-        return fill(el, title("This text could not be read"), head, h("p", { class: "ql-note" }, reading.error));
-      return fill(
-        el,
-        title(
-          "Window by window",
-          reading.windows.length > 1
-            ? "null score and best span of each, in logits; the marked ones decide and stand first"
-            : "the null score and the best span, in logits",
-        ),
-        head,
-        golds(reading),
-        windowTable(reading),
-        ruleNote(reading),
-      );
-    },
+  const show = () => {
+    const reading = lookedAt(state);
+    if (reading === null) return fill(el);
+    const asked = state.many && h("p", {}, h("b", {}, said(reading.question)));
+    if (reading.error === undefined) return fill(el, windowsTitle(reading), asked, windowParts(reading));
+    return fill(el, title("This text could not be read"), asked, h("p", { class: "ql-note" }, reading.error));
   };
+  return { el, show };
+}
+
+/** @param {MarginReading} reading */
+function windowsTitle({ windows }) {
+  const about =
+    windows.length > 1
+      ? "null score and best span of each, in logits; the marked ones decide and stand first"
+      : "the null score and the best span, in logits";
+  return title("Window by window", about);
+}
+
+/** @param {MarginReading} reading @returns {Child} */
+function windowParts(reading) {
+  return [golds(reading), windowTable(reading), ruleNote(reading)];
 }
 
 /** @param {MarginReading} reading */
@@ -270,24 +298,15 @@ function ruleNote(reading) {
 /** @param {MarginReading} reading */
 function windowTable(reading) {
   const deciding = decidingWindows(reading);
-  const names = [
-    reading.windows[0].document === null ? "window (characters)" : "document (characters)",
-    "null score",
-    "best span",
-    "margin",
-    "P(no answer)",
-    "its best span",
-  ];
-  const head = h(
-    "tr",
-    {},
-    names.map(name => h("th", { scope: "col" }, name)),
+  const first = reading.windows[0].document === null ? "window (characters)" : "document (characters)";
+  const head = [first, "null score", "best span", "margin", "P(no answer)", "its best span"].map(name =>
+    h("th", { scope: "col" }, name),
   );
   const rows = decidingFirst(reading.windows, deciding).map(([window, k]) => windowRow(window, k, deciding));
   return h(
     "div",
     { class: "ql-na-list" },
-    h("table", { class: "ql-numbers" }, h("thead", {}, head), h("tbody", {}, rows)),
+    h("table", { class: "ql-numbers" }, h("thead", {}, h("tr", {}, head)), h("tbody", {}, rows)),
   );
 }
 
@@ -316,24 +335,31 @@ function decidingWindows({ windows, rule }) {
  * @param {MarginWindow} window @param {number} k @param {[best: number, counted: number]} deciding
  */
 function windowRow(window, k, [best, counted]) {
-  const { held, score } = window;
+  const { score } = window;
   /** @param {number | null} x @param {boolean} decides */
   const logit = (x, decides) => (decides ? h("b", {}, fmt.logit(x), " ◂") : fmt.logit(x));
   return h(
     "tr",
     {},
-    h(
-      "td",
-      {},
-      window.document === null ? `${k + 1}` : said(window.document),
-      held !== null && h("span", { class: "ql-soft" }, ` ${fmt.whole(held[0])}–${fmt.whole(held[1])}`),
-    ),
+    h("td", {}, windowName(window, k)),
     h("td", { "data-label": "null" }, logit(window.null, k === counted)),
     h("td", { "data-label": "best" }, logit(score, k === best)),
     h("td", {}, score === null || window.null === null ? "–" : fmt.signed(window.null - score)),
     h("td", { "data-label": "none" }, fmt.percent(window.none)),
     h("td", { class: "ql-na-best" }, window.best === null ? "–" : said(cut(window.best, 48))),
   );
+}
+
+/**
+ * The number of a window, or its document, and the characters that it holds.
+ *
+ * @param {MarginWindow} window @param {number} k @returns {Child}
+ */
+function windowName({ document, held }, k) {
+  return [
+    document === null ? `${k + 1}` : said(document),
+    held !== null && h("span", { class: "ql-soft" }, ` ${fmt.whole(held[0])}–${fmt.whole(held[1])}`),
+  ];
 }
 
 /**
