@@ -7,9 +7,10 @@ import { below, headline } from "../headline.js";
 import { NO_ANSWER } from "../numbers.js";
 import { mount, pickable } from "../parts.js";
 import { Prose } from "../pictures/prose.js";
+import { markSelection } from "../selection.js";
 import { Words } from "../words.js";
 
-/** @import { ChangeEntry, ChangeView, SentencesEntry, Stretch } from "../types" */
+/** @import { ChangeEntry, ChangeView, SentencesEntry } from "../types" */
 /** @import { Ui } from "../ui.js" */
 
 /** @type {[string, string][]} */
@@ -31,56 +32,79 @@ export function explore(ui) {
   /** @type {ChangeView} */
   const view = ui.get("view"),
     live = ui.get("live") && !ui.still;
-  /** @param {string} kind */
-  const entry = kind => {
-    /** @type {ChangeEntry[]} */
-    const found = ui.get("found");
-    return found.findLast(one => one.kind === kind) ?? null;
-  };
-  const part = () => ui.get("part");
-  const tabs = ui.choice({
-    label: "What would change it",
-    options: live ? PARTS : PARTS.filter(([kind]) => entry(kind) !== null),
-    value: part(),
-    change: kind => ui.set("part", kind),
-  });
-  const work = worker(ui, { live, missing: () => entry(part()) === null, label: "Find it" });
-  const text = passage(ui, view),
-    place = h("div", {}),
-    sentence = h("p", { class: "ql-change", "aria-live": "polite" }),
-    note = h("p", { class: "ql-note" });
-  append(ui.root, [
-    headline(view.head),
-    below(view.head),
-    h("div", { class: "ql-tools ql-change-parts" }, tabs.el),
-    sentence,
-    work.el,
-    text.el,
-    place,
-    note,
-  ]);
+  const tabs = partTabs(ui, live),
+    work = worker(ui, { live, missing: () => foundPart(ui) === null, label: "Find it" }),
+    found = foundParts(ui, passage(ui, view));
+  append(ui.root, [headline(view.head), below(view.head), tabs.el, found.sentence, work.el, found.rest]);
   const show = () => {
-    const now = entry(part());
-    tabs.set(part());
-    fill(sentence, now === null ? "" : quotations(now.sentence));
-    fill(note, now?.note, now?.note && " ", HOW[part()]);
-    text.show(now);
-    fill(place, now === null ? null : now.kind === "sentences" ? sentenceList(ui, now, text) : now.after?.map(mount));
-    work.show();
+    for (const part of [tabs, found, work]) part.show();
   };
   for (const name of ["part", "found", "shown"]) ui.on(name, show);
   ui.on("status", work.show);
   show();
 }
 
+/** What was found last of a part, or null. @param {Ui} ui @param {string} [part] the one that is shown */
+function foundPart(ui, part = ui.get("part")) {
+  /** @type {ChangeEntry[]} */
+  const found = ui.get("found");
+  return found.findLast(one => one.kind === part) ?? null;
+}
+
+/** Where nothing is computed, only what was found can be chosen. @param {Ui} ui @param {boolean} live */
+function partTabs(ui, live) {
+  const tabs = ui.choice({
+    label: "What would change it",
+    options: live ? PARTS : PARTS.filter(([part]) => foundPart(ui, part) !== null),
+    value: ui.get("part"),
+    change: part => ui.set("part", part),
+  });
+  return { el: h("div", { class: "ql-tools ql-change-parts" }, tabs.el), show: () => tabs.set(ui.get("part")) };
+}
+
+/**
+ * What was found: a sentence, the text, and what is to be read below it.
+ *
+ * @param {Ui} ui @param {ReturnType<typeof passage>} text
+ */
+function foundParts(ui, text) {
+  const place = h("div", {}),
+    sentence = h("p", { class: "ql-change", "aria-live": "polite" }),
+    note = h("p", { class: "ql-note" });
+  const show = () => {
+    const now = foundPart(ui);
+    fill(sentence, now === null ? "" : quotations(now.sentence));
+    fill(note, now?.note, now?.note && " ", HOW[ui.get("part")]);
+    text.show(now);
+    fill(place, now?.kind === "sentences" ? sentenceList(ui, now, text.prose) : now?.after?.map(mount));
+  };
+  return { sentence, rest: [text.el, place, note], show };
+}
+
+// --- the text ---------------------------------------------------------------------------------------------------------
+
 /** @param {Ui} ui @param {ChangeView} view */
 function passage(ui, view) {
-  const words = new Words(view.context);
+  const prose = wordProse(ui, view.context);
+  const legend = h("div", { class: "ql-legend" });
+  if (view.best !== null) prose.mark(view.answered ? "best" : "rejected", [view.best]);
+  markSelection(ui, prose);
+  /** @param {ChangeEntry | null} entry */
+  const show = entry => {
+    markFound(prose, entry);
+    fill(legend, foundLegend(entry, view.answered ? "the answer" : NO_ANSWER));
+  };
+  return { el: h("section", {}, prose.el, legend), prose, show };
+}
+
+/** A text whose words can be selected. @param {Ui} ui @param {string} text */
+function wordProse(ui, text) {
+  const words = new Words(text);
   // Words, and what stands between them and is no blank.
-  const found = [...view.context.matchAll(/[\p{L}\p{N}\p{M}]+|[^\s\p{L}\p{N}\p{M}]+/gu)];
+  const found = [...text.matchAll(/[\p{L}\p{N}\p{M}]+|[^\s\p{L}\p{N}\p{M}]+/gu)];
   const begin = found.map(match => words.point(match.index));
   const end = found.map(match => words.point(match.index + match[0].length));
-  const prose = new Prose(ui, {
+  return new Prose(ui, {
     text: words,
     begin,
     end,
@@ -88,40 +112,28 @@ function passage(ui, view) {
     label: "The text, word by word",
     pick: (a, b) => ui.set("selected", [begin[a], end[b]]),
   });
-  const legend = h("div", { class: "ql-legend" });
-  if (view.best !== null) prose.mark(view.answered ? "best" : "rejected", [view.best]);
-  const mark = () => {
-    /** @type {Stretch | null} */
-    const selected = ui.get("selected");
-    prose.mark("selected", Array.isArray(selected) ? [selected] : []);
-  };
-  ui.on("selected", mark);
-  mark();
-  return {
-    el: h("section", {}, prose.el, legend),
-    prose,
-    /** @param {ChangeEntry | null} entry */
-    show(entry) {
-      const spans = entry?.spans ?? [];
-      prose.mark("struck", entry?.kind === "flip" ? spans : []);
-      prose.mark("kept", entry?.kind === "fewest" ? spans : []);
-      prose.mark("pointed", []);
-      prose.shade(entry?.kind === "sentences" ? shades(entry, begin) : null, {
-        most: entry?.kind === "sentences" ? most(entry) : 1,
-        signed: true,
-      });
-      const named = view.answered ? "the answer" : NO_ANSWER;
-      fill(
-        legend,
-        entry?.kind === "flip" && spans.length > 0 && h("span", { class: "ql-mark-struck" }, "masked"),
-        entry?.kind === "fewest" && spans.length > 0 && h("span", { class: "ql-mark-kept" }, "kept"),
-        entry?.kind === "sentences" && [
-          h("span", { class: "ql-v ql-v-against" }, `takes from ${named}`),
-          h("span", { class: "ql-v ql-v-for" }, `adds to ${named}`),
-        ],
-      );
-    },
-  };
+}
+
+/** @param {Prose} prose @param {ChangeEntry | null} entry */
+function markFound(prose, entry) {
+  const spans = entry?.spans ?? [],
+    sentences = entry?.kind === "sentences" ? entry : null;
+  prose.mark("struck", entry?.kind === "flip" ? spans : []);
+  prose.mark("kept", entry?.kind === "fewest" ? spans : []);
+  prose.mark("pointed", []);
+  prose.shade(sentences && shades(sentences, prose.begin), { most: sentences ? most(sentences) : 1, signed: true });
+}
+
+/** @param {ChangeEntry | null} entry @param {string} named what was said */
+function foundLegend(entry, named) {
+  if (entry === null) return null;
+  if (entry.kind === "sentences")
+    return [
+      h("span", { class: "ql-v ql-v-against" }, `takes from ${named}`),
+      h("span", { class: "ql-v ql-v-for" }, `adds to ${named}`),
+    ];
+  const [mark, words] = entry.kind === "flip" ? ["struck", "masked"] : ["kept", "kept"];
+  return entry.spans.length > 0 && h("span", { class: `ql-mark-${mark}` }, words);
 }
 
 /** @param {SentencesEntry} entry */
@@ -129,19 +141,16 @@ function most(entry) {
   return Math.max(...entry.adds.map(x => Math.abs(x ?? 0))) || 1;
 }
 
-/** @param {SentencesEntry} entry @param {number[]} begin */
+/** @param {SentencesEntry} entry @param {ArrayLike<number>} begin */
 function shades(entry, begin) {
-  const values = new Float32Array(begin.length);
-  entry.picks.forEach(([from, to], n) => {
-    begin.forEach((at, k) => {
-      if (from <= at && at < to) values[k] = entry.adds[n] ?? 0;
-    });
+  return Float32Array.from(begin, at => {
+    const sentence = entry.picks.findLastIndex(([from, to]) => from <= at && at < to);
+    return entry.adds[sentence] ?? 0;
   });
-  return values;
 }
 
-/** @param {Ui} ui @param {SentencesEntry} entry @param {{ prose: Prose }} text */
-function sentenceList(ui, entry, { prose }) {
+/** @param {Ui} ui @param {SentencesEntry} entry @param {Prose} prose */
+function sentenceList(ui, entry, prose) {
   const el = h("div", {}, entry.table.map(mount));
   pickable(ui, el, {
     label: "Sentences, by what they do",

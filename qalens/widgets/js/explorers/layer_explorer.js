@@ -8,6 +8,7 @@ import { mount, pickable, title } from "../parts.js";
 import { headMap } from "../pictures/head_map.js";
 import { Prose } from "../pictures/prose.js";
 import { tokenMaps } from "../pictures/token_maps.js";
+import { letGo, markSelection } from "../selection.js";
 import { lastAtMost, pairs, Words } from "../words.js";
 
 /** @import { Child, Stretch, TraceState, TraceView, TraceWindow } from "../types" */
@@ -95,12 +96,23 @@ export function explore(ui) {
     maps = tokenMaps(state),
     heads = headMap(state);
   append(ui.root, [text.el, list.el, maps.el, heads.el]);
-  text.hover = token => state.point(token === null || trace.placeOf(token) < 0 ? null : trace.placeOf(token));
   state.point = (place, layer = trace.layer) => {
     state.pointed = place;
     text.point(place === null ? -1 : trace.token(place));
     maps.point(place, layer);
   };
+  connect(state, { text, list, maps, heads });
+}
+
+/**
+ * Let the parts follow the layer, the window, and what was found of the heads.
+ *
+ * @param {TraceState} state
+ * @param {{ text: ReturnType<typeof passage>, list: ReturnType<typeof layerList>, maps: ReturnType<typeof tokenMaps>,
+ *   heads: ReturnType<typeof headMap> }} parts
+ */
+function connect(state, { text, list, maps, heads }) {
+  const { ui } = state;
   const show = () => {
     text.show();
     list.show();
@@ -120,55 +132,47 @@ export function explore(ui) {
 // --- the text at a layer ----------------------------------------------------------------------------------------------
 
 /** @param {TraceState} state */
-function passage({ ui, trace }) {
-  const { view } = trace;
-  const about = h("span", {}),
+function passage(state) {
+  const { ui, trace } = state,
+    about = h("span", {}),
     legend = h("div", { class: "ql-legend" });
-  /** @type {{ last: number, hover?: (token: number | null) => void }} */
-  const state = { last: -1 };
-  const prose = new Prose(ui, {
-    text: trace.words,
-    begin: trace.begin,
-    end: trace.end,
-    label: "The text, token by token",
-    tall: 300,
-    describe: t =>
-      `${trace.words.slice(trace.begin[t], trace.end[t])}, in the answer at ${trace.layers[trace.layer].name} ${fmt.probability(trace.within(trace.layer)[t])}`,
-    hover: t => state.hover?.(t),
-    pick: (a, b) => ui.set("selected", [trace.begin[a], trace.end[b]]),
-    key: event => layerKey(ui, trace, event.key),
-  });
-  const el = h("section", {}, title("Text", about), prose.el, legend);
-  prose.home = view.best === null ? 0 : Math.max(0, lastAtMost(trace.begin, view.best[0]));
+  const prose = tokenProse(state);
+  markSelection(ui, prose);
+  ui.frame(() => prose.reveal(prose.home))();
   const show = () => {
     about.textContent = asReadAt(trace);
     prose.shade(trace.within(trace.layer));
     markSpans(prose, trace);
     fill(legend, textLegend(trace));
   };
-  const mark = () => {
-    /** @type {Stretch | null} */
-    const selected = ui.get("selected");
-    prose.mark("selected", Array.isArray(selected) ? [selected] : []);
-  };
-  ui.on("selected", mark);
-  mark();
   /** @param {number} token */
-  const point = token => {
-    if (token === state.last) return;
-    state.last = token;
-    prose.mark("pointed", token < 0 ? [] : [[trace.begin[token], trace.end[token]]]);
-  };
-  ui.frame(() => prose.reveal(prose.home))();
-  return {
-    el,
-    show,
-    point,
-    /** @param {(token: number | null) => void} hear */
-    set hover(hear) {
-      state.hover = hear;
-    },
-  };
+  const point = token => prose.mark("pointed", token < 0 ? [] : [[trace.begin[token], trace.end[token]]]);
+  return { el: h("section", {}, title("Text", about), prose.el, legend), show, point };
+}
+
+/** @param {TraceState} state */
+function tokenProse(state) {
+  const { ui, trace } = state,
+    { best } = trace.view;
+  const prose = new Prose(ui, {
+    text: trace.words,
+    begin: trace.begin,
+    end: trace.end,
+    label: "The text, token by token",
+    tall: 300,
+    describe: t => tokenWords(trace, t),
+    hover: t => state.point(t === null || trace.placeOf(t) < 0 ? null : trace.placeOf(t)),
+    pick: (a, b) => ui.set("selected", [trace.begin[a], trace.end[b]]),
+    key: event => layerKey(ui, trace, event.key),
+  });
+  prose.home = best === null ? 0 : Math.max(0, lastAtMost(trace.begin, best[0]));
+  return prose;
+}
+
+/** @param {Trace} trace @param {number} t */
+function tokenWords(trace, t) {
+  const { words, begin, end, layers, layer } = trace;
+  return `${words.slice(begin[t], end[t])}, in the answer at ${layers[layer].name} ${fmt.probability(trace.within(layer)[t])}`;
 }
 
 /**
@@ -177,10 +181,7 @@ function passage({ ui, trace }) {
  * @param {Ui} ui @param {Trace} trace @param {string} key
  */
 function layerKey(ui, trace, key) {
-  if (key === "Escape" && ui.get("selected") !== null) {
-    ui.set("selected", null);
-    return true;
-  }
+  if (letGo(ui, key)) return true;
   const step = { "-": -1, "+": 1 }[key];
   if (step !== undefined) ui.set("layer", clamp(trace.layer + step, 0, trace.layers.length - 1));
   return step !== undefined;
@@ -216,20 +217,11 @@ function markSpans(prose, trace) {
 /** @param {Trace} trace @returns {Child[]} */
 function textLegend(trace) {
   const { answered, span } = trace.layers[trace.layer];
+  const ramp = h("i", { class: "ql-ramp ql-ramp-pale" });
+  const [mark, words] = answered ? ["best", "best span here"] : ["rejected", "best span here, rejected"];
   return [
-    h(
-      "span",
-      {},
-      "0 ",
-      h("i", { class: "ql-ramp ql-ramp-pale" }),
-      " 1 probability of being in the answer, if there is one",
-    ),
-    span !== null &&
-      h(
-        "span",
-        { class: answered ? "ql-mark-best" : "ql-mark-rejected" },
-        answered ? "best span here" : "best span here, rejected",
-      ),
+    h("span", {}, "0 ", ramp, " 1 probability of being in the answer, if there is one"),
+    span !== null && h("span", { class: `ql-mark-${mark}` }, words),
     bestInTheEnd(trace) !== null &&
       h("span", { class: "ql-mark-rival" }, trace.view.answered ? "the answer in the end" : "best span in the end"),
   ];

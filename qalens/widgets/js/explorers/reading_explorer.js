@@ -3,8 +3,11 @@
 
 import { append, fill, h } from "../dom.js";
 import { editor, stateLine } from "../editor.js";
+import { tabStop } from "../ui.js";
 
 /** @import { Ui } from "../ui.js" */
+
+/** @typedef {[name: string, title: string]} Tab */
 
 /** What holds the fields and the explorer below them; once it is on the page. @param {Ui} ui */
 function whole(ui) {
@@ -13,38 +16,53 @@ function whole(ui) {
 
 /** @param {Ui} ui */
 export function explore(ui) {
-  /** @type {{ tabs: [string, string][], live: boolean }} */
+  /** @type {{ tabs: Tab[], live: boolean }} */
   const { tabs, live } = ui.get("view");
-  const items = tabs.map(([, title]) => h("span", { role: "tab", tabindex: -1 }, title));
-  /** @param {string} name */
-  const title = name => tabs.find(one => one[0] === name)?.[1];
-  const opening = h("div", { class: "ql-opening" }),
-    line = stateLine(ui);
+  const list = tabList(ui, tabs),
+    opening = openingLine(ui, tabs);
   const show = () => {
-    items.forEach((item, k) => {
-      const on = tabs[k][0] === ui.get("tab");
-      item.setAttribute("aria-selected", String(on));
-      item.tabIndex = on ? 0 : -1;
-    });
-    // A tab never shows the picture of another one.
-    const turning = ui.get("tab") !== ui.get("shown_tab");
-    whole(ui)?.classList.toggle("ql-turning", turning);
-    line.show(ui.get("status"));
-    fill(opening, turning && [`Opening “${title(ui.get("tab"))}” … `, line.el]);
+    list.show();
+    opening.show();
   };
-  /** @param {number} k */
-  const open = k => ui.set("tab", tabs[k][0]);
-  const list = h("div", { class: "ql-tabs", role: "tablist", "aria-label": "Explorers" }, items);
-  items.forEach((item, k) => ui.listen(item, "click", () => open(k)));
-  // The arrows only move: an explorer may have to compute before it is there.
-  ui.rove(list, () => items, { horizontal: true, press: open });
   for (const name of ["tab", "shown_tab", "status"]) ui.on(name, show);
   show();
   /** @param {boolean} yes */
   const old = yes => whole(ui)?.classList.toggle("ql-waiting", yes);
   const fields = live && editor(ui, { old });
-  append(ui.root, [fields, h("div", { class: "ql-tab-row" }, list, fields && foldButton(ui, fields)), opening]);
+  append(ui.root, [fields, h("div", { class: "ql-tab-row" }, list.el, fields && foldButton(ui, fields)), opening.el]);
   ui.root.classList.add("ql-fields");
+}
+
+/** @param {Ui} ui @param {Tab[]} tabs */
+function tabList(ui, tabs) {
+  const items = tabs.map(([, title]) => h("span", { role: "tab", tabindex: -1 }, title));
+  const el = h("div", { class: "ql-tabs", role: "tablist", "aria-label": "Explorers" }, items);
+  /** @param {number} k */
+  const open = k => ui.set("tab", tabs[k][0]);
+  items.forEach((item, k) => ui.listen(item, "click", () => open(k)));
+  // The arrows only move: an explorer may have to compute before it is there.
+  ui.rove(el, () => items, { horizontal: true, press: open });
+  const show = () => {
+    const at = tabs.findIndex(([name]) => name === ui.get("tab"));
+    items.forEach((item, k) => item.setAttribute("aria-selected", String(k === at)));
+    tabStop(items, at);
+  };
+  return { el, show };
+}
+
+/** What stands in place of a tab while it is opened. @param {Ui} ui @param {Tab[]} tabs */
+function openingLine(ui, tabs) {
+  const el = h("div", { class: "ql-opening" }),
+    line = stateLine(ui);
+  const title = () => tabs.find(([name]) => name === ui.get("tab"))?.[1];
+  const show = () => {
+    // A tab never shows the picture of another one.
+    const turning = ui.get("tab") !== ui.get("shown_tab");
+    whole(ui)?.classList.toggle("ql-turning", turning);
+    line.show(ui.get("status"));
+    fill(el, turning && [`Opening “${title()}” … `, line.el]);
+  };
+  return { el, show };
 }
 
 /**
