@@ -11,8 +11,10 @@ import { Prose } from "../pictures/prose.js";
 import { lastAtMost } from "../words.js";
 import { ABOUT_NO_SPAN, Why } from "./why.js";
 
-/** @import { Child, Piece, ProseSides, SideName, Stretch, Unit, ValuedSide } from "../types" */
+/** @import { AttributionEntry, Child, Piece, ProseOptions, ProseSides, SideName, Stretch, Unit, ValuedSide } from "../types" */
 /** @import { Ui } from "../ui.js" */
+
+/** @typedef {{ show: () => void }} Showing  A part that shows what is chosen now. */
 
 /** @type {[string, string][]} */
 const TARGETS = [
@@ -38,9 +40,6 @@ const BASELINES = [
   ["zero", "zero"],
 ];
 
-/** @type {SideName[]} */
-const SIDES = ["question", "context"];
-
 /** Text whose tokens say their value to those who do not see it. */
 class ValuedText extends Prose {
   /** @param {Piece} piece @param {number} p */
@@ -63,35 +62,34 @@ export function explore(ui) {
     work = worker(ui, { live: why.live, missing: () => why.place() < 0, label: "Explain" });
   const how = howFold(why, controls.el);
   append(ui.root, [head, work.el, how.el, texts.el, place, picker.el]);
-
   const show = () => {
     fill(head, heading(why));
-    how.show();
-    const parts = why.entry === null ? [] : [evidence(why, texts), computed(why)];
-    fill(place, parts);
-    texts.show();
-    controls.show();
-    picker.show();
-    work.show();
+    fill(place, why.entry !== null && [evidence(why, texts), computed(why)]);
+    for (const part of [how, texts, controls, picker, work]) part.show();
   };
+  connect(why, show, { texts, picker, controls, work });
+}
+
+/**
+ * Let the parts follow what is asked for, and all of it what is explained.
+ *
+ * @param {Why} why @param {() => void} show all of it
+ * @param {{ texts: ReturnType<typeof passages>, picker: Showing, controls: Showing, work: Showing }} parts
+ */
+function connect(why, show, { texts, picker, controls, work }) {
+  const { ui } = why;
   const follow = () => {
     const at = why.place();
     if (at >= 0 && at !== ui.get("shown")) ui.set("shown", at);
     texts.mark();
-    controls.show();
-    picker.show();
-    work.show();
+    for (const part of [controls, picker, work]) part.show();
   };
-  for (const name of ["target", "span", "rival", "method", "baseline"]) ui.on(name, follow);
-  ui.on("found", follow);
+  for (const name of ["target", "span", "rival", "method", "baseline", "found"]) ui.on(name, follow);
   ui.on("shown", () => {
     show();
     ui.say(why.entry === null ? "" : `${why.entry.words}: ${fmt.logit(why.entry.amount)} logits`);
   });
-  ui.on("unit", () => {
-    texts.show();
-    controls.show();
-  });
+  for (const part of [texts, controls]) ui.on("unit", part.show);
   ui.on("status", work.show);
   show();
 }
@@ -116,68 +114,64 @@ function howFold(why, controls) {
   const summary = h("summary", {}),
     note = h("p", { class: "ql-note ql-how" });
   const el = h("details", { class: "ql-howfold" }, summary, note, controls);
-  return {
-    el,
-    show() {
-      const { entry } = why;
-      fill(
-        summary,
-        h("strong", {}, "How"),
-        entry === null
-          ? " nothing is explained yet"
-          : [" the ", quotations(entry.words), " = ", fmt.logit(entry.amount), " logits, by ", entry.how],
-      );
-      fill(note, entry?.note);
-    },
+  const show = () => {
+    const { entry } = why;
+    fill(summary, h("strong", {}, "How"), entry === null ? " nothing is explained yet" : howWords(entry));
+    fill(note, entry?.note);
   };
+  return { el, show };
+}
+
+/** @param {AttributionEntry} entry @returns {Child} */
+function howWords({ words, amount, how }) {
+  return [" the ", quotations(words), " = ", fmt.logit(amount), " logits, by ", how];
 }
 
 /** Target, method and baseline; only with a reader, since without one there is nothing to compute. @param {Why} why */
 function choices(why) {
-  const { ui } = why;
   if (!why.live) return { el: null, show() {} };
-  const target = ui.choice({
-    label: "What is explained",
-    options: TARGETS,
-    value: ui.get("target"),
-    change: value => why.choose({ target: value }),
-  });
-  const method = ui.choice({
-    label: "Method",
-    options: METHODS,
-    value: ui.get("method"),
-    change: value => why.choose({ method: value }),
-  });
-  const baseline = ui.choice({
-    label: "Baseline",
-    options: BASELINES,
-    value: ui.get("baseline") ?? "pad",
-    change: value => why.choose({ baseline: value }),
-  });
-  /** @param {string} name @param {HTMLElement} part */
-  const row = (name, part) => h("div", { class: "ql-control" }, h("span", { class: "ql-soft" }, name), part);
-  const below = row("against", baseline.el),
+  const target = traitChoice(why, "target", "What is explained", TARGETS),
+    method = traitChoice(why, "method", "Method", METHODS),
+    baseline = traitChoice(why, "baseline", "Baseline", BASELINES);
+  const against = control("against", baseline.el),
     sides = h("div", { class: "ql-sides" });
-  const el = h(
-    "section",
-    { class: "ql-controls", role: "group", "aria-label": "What is explained, and how" },
-    row("explain", target.el),
-    sides,
-    row("by", method.el),
-    below,
-  );
+  const rows = [control("explain", target.el), sides, control("by", method.el), against];
+  const el = h("section", { class: "ql-controls", role: "group", "aria-label": "What is explained, and how" }, rows);
   const show = () => {
-    target.set(ui.get("target"));
-    method.set(ui.get("method"));
-    baseline.set(ui.get("baseline") ?? "pad");
-    below.hidden = ui.get("method") === "input_x_gradient";
-    const held = sides.contains(document.activeElement);
-    fill(sides, sidesOf(why, show));
-    /** @type {HTMLElement | null} */
-    const pressed = sides.querySelector("[aria-pressed=true]");
-    if (held) pressed?.focus();
+    for (const choice of [target, method, baseline]) choice.show();
+    against.hidden = why.ui.get("method") === "input_x_gradient";
+    showSides(why, sides, show);
   };
   return { el, show };
+}
+
+/**
+ * A choice of what a trait is; where it is not set, the first.
+ *
+ * @param {Why} why @param {string} name @param {string} label @param {[string, string][]} options
+ */
+function traitChoice(why, name, label, options) {
+  const value = () => why.ui.get(name) ?? options[0][0];
+  const { el, set } = why.ui.choice({ label, options, value: value(), change: one => why.choose({ [name]: one }) });
+  return { el, show: () => set(value()) };
+}
+
+/** @param {string} name @param {HTMLElement} part */
+function control(name, part) {
+  return h("div", { class: "ql-control" }, h("span", { class: "ql-soft" }, name), part);
+}
+
+/**
+ * Show both sides anew; the pressed button gets the focus back.
+ *
+ * @param {Why} why @param {HTMLElement} el @param {() => void} show
+ */
+function showSides(why, el, show) {
+  const held = el.contains(document.activeElement);
+  fill(el, sidesOf(why, show));
+  /** @type {HTMLElement | null} */
+  const pressed = el.querySelector("[aria-pressed=true]");
+  if (held) pressed?.focus();
 }
 
 /**
@@ -186,79 +180,88 @@ function choices(why) {
  * @param {Why} why @param {() => void} show @returns {Child}
  */
 function sidesOf(why, show) {
-  const { ui } = why;
-  const target = ui.get("target");
+  const target = why.ui.get("target");
   if (target in ABOUT_NO_SPAN) return h("span", { class: "ql-soft" }, ABOUT_NO_SPAN[target]);
   if (target !== "contrast") return ["of ", why.quoted(why.asked("span"))];
-  /** @param {"span" | "rival"} name */
-  const side = name =>
-    ui.button(
-      why.quoted(why.asked(name)),
-      () => {
-        why.side = name;
-        show();
-      },
-      { pressed: why.side === name, small: true },
-    );
+  const swap = () => why.choose({ span: why.asked("rival"), rival: why.asked("span") });
   return [
-    side("span"),
+    sideButton(why, "span", show),
     " over ",
-    side("rival"),
+    sideButton(why, "rival", show),
     " ",
-    ui.button("swap", () => why.choose({ span: why.asked("rival"), rival: why.asked("span") }), {
-      small: true,
-      name: "Swap both sides",
-    }),
+    why.ui.button("swap", swap, { small: true, name: "Swap both sides" }),
     " ",
     h("span", { class: "ql-soft" }, "the next span that you pick becomes the pressed one"),
   ];
+}
+
+/**
+ * A button for a side of a contrast: the pressed one takes the next span.
+ *
+ * @param {Why} why @param {"span" | "rival"} name @param {() => void} show
+ */
+function sideButton(why, name, show) {
+  const press = () => {
+    why.side = name;
+    show();
+  };
+  return why.ui.button(why.quoted(why.asked(name)), press, { pressed: why.side === name, small: true });
 }
 
 // --- question and text ------------------------------------------------------------------------------------------------
 
 /** @param {Why} why */
 function passages(why) {
-  const { ui } = why;
   const line = h("p", { class: "ql-readout" }),
     legend = h("div", {});
   const sides = proseSides(why, line);
-  const { prose } = sides.context;
-  const titles = { question: h("span", {}), context: h("span", {}) };
-  const unit = ui.choice({
+  const unit = unitChoice(why.ui),
+    question = sidePart(why, "question", sides, "Question", h("span", { class: "ql-push" }, unit.el)),
+    context = sidePart(why, "context", sides, "Text");
+  const mark = () => markExplained(why, sides.context.prose);
+  const show = () => {
+    mark();
+    for (const part of [unit, question, context]) part.show();
+    revealStart(why, sides.context.prose);
+    fill(legend, valueLegend(why));
+    fill(line, hint(why));
+  };
+  return { el: h("section", { class: "ql-why" }, question.el, context.el, legend, line), show, mark, sides };
+}
+
+/** @param {Ui} ui */
+function unitChoice(ui) {
+  const { el, set } = ui.choice({
     label: "Values of",
     options: [
       ["word", "by word"],
       ["token", "by token"],
     ],
     value: ui.get("unit"),
-    change: choice => ui.set("unit", choice),
+    change: unit => ui.set("unit", unit),
   });
-  /** @param {string} name @param {SideName} side @param {Child} [extra] */
-  const part = (name, side, extra) => [title(name, titles[side], extra), sides[side].prose.el];
-  const el = h(
-    "section",
-    { class: "ql-why" },
-    part("Question", "question", h("span", { class: "ql-push" }, unit.el)),
-    part("Text", "context"),
-    legend,
-    line,
-  );
-  const mark = () => markExplained(why, prose);
+  return { el, show: () => set(ui.get("unit")) };
+}
+
+/**
+ * One side under its title, which tells what its values add up to.
+ *
+ * @param {Why} why @param {SideName} side @param {ProseSides} sides @param {string} name @param {Child} [extra]
+ */
+function sidePart(why, side, sides, name, extra) {
+  const { prose } = sides[side],
+    sum = h("span", {});
   const show = () => {
-    const { entry } = why;
-    mark();
-    unit.set(ui.get("unit"));
-    for (const side of SIDES) {
-      shadeSide(why, side, sides[side].prose);
-      titles[side].textContent = entry === null ? "" : ` ${entry.sums[side]}`;
-    }
-    prose.mark("unseen", entry === null ? [] : unseen(why));
-    prose.home = firstToken(why);
-    fill(legend, valueLegend(why));
-    fill(line, hint(why));
-    ui.frame(() => prose.reveal(prose.home))();
+    shadeSide(why, side, prose);
+    sum.textContent = why.entry === null ? "" : ` ${why.entry.sums[side]}`;
   };
-  return { el, show, mark, sides };
+  return { el: [title(name, sum, extra), prose.el], show };
+}
+
+/** Bring in sight where the cursor starts. @param {Why} why @param {Prose} prose */
+function revealStart(why, prose) {
+  prose.home = firstToken(why);
+  why.ui.frame(() => prose.reveal(prose.home))();
 }
 
 /**
@@ -267,36 +270,35 @@ function passages(why) {
  * @param {Why} why @param {HTMLElement} line @returns {ProseSides}
  */
 function proseSides(why, line) {
-  const { ui, view } = why;
-  /** @type {ProseSides} */
-  const sides = {
-    question: {
-      prose: new ValuedText(ui, {
-        text: view.question,
-        begin: view.asked.begin,
-        end: view.asked.end,
-        label: "The question, word by word",
-        describe: t => described(why, "question", sides.question.prose, t),
-        hover: t => pointAt(why, "question", sides.question.prose, t, line),
-        tall: 120,
-      }),
-    },
-    context: {
-      prose: new ValuedText(ui, {
-        text: view.context,
-        begin: why.begin,
-        end: why.end,
-        label: "The text, word by word",
-        describe: t => described(why, "context", sides.context.prose, t),
-        hover: t => pointAt(why, "context", sides.context.prose, t, line),
-        pick: (first, last) => {
-          if (why.live) why.take(why.spanOf(first, last));
-        },
-      }),
-    },
-  };
-  sides.question.prose.el.classList.add("ql-asked");
-  return sides;
+  const { view } = why;
+  const question = valuedSide(why, "question", line, {
+    text: view.question,
+    ...view.asked,
+    label: "The question, word by word",
+    tall: 120,
+  });
+  question.prose.el.classList.add("ql-asked");
+  const context = valuedSide(why, "context", line, {
+    text: view.context,
+    begin: why.begin,
+    end: why.end,
+    label: "The text, word by word",
+    pick: (first, last) => why.live && why.take(why.spanOf(first, last)),
+  });
+  return { question, context };
+}
+
+/**
+ * @param {Why} why @param {SideName} side @param {HTMLElement} line @param {ProseOptions} options
+ */
+function valuedSide(why, side, line, options) {
+  /** @type {Prose} */
+  const prose = new ValuedText(why.ui, {
+    describe: t => described(why, side, prose, t),
+    hover: t => pointAt(why, side, prose, t, line),
+    ...options,
+  });
+  return { prose };
 }
 
 /**
@@ -355,7 +357,11 @@ function pointAt(why, side, prose, t, line) {
   fill(line, readoutOf(why, side, prose, t, a, b));
 }
 
-/** Both sides of what is explained, and the choice that waits to be computed. @param {Why} why @param {Prose} prose */
+/**
+ * Mark both sides of what is explained, the choice that waits to be computed, and what the window does not see.
+ *
+ * @param {Why} why @param {Prose} prose
+ */
 function markExplained(why, prose) {
   const { ui, entry } = why;
   const target = ui.get("target");
@@ -366,6 +372,7 @@ function markExplained(why, prose) {
   prose.mark("rival", entry?.rival.length ? [entry.rival] : []);
   const waiting = why.live && why.place() < 0;
   prose.mark("selected", waiting ? asked.map(name => why.asked(name)).filter(side => side.length === 2) : []);
+  prose.mark("unseen", unseen(why));
 }
 
 /** @param {Why} why @param {SideName} side @param {Prose} prose */
@@ -436,26 +443,33 @@ function readoutOf(why, side, prose, t, a, b) {
   if (entry === null) return null;
   const part = entry[side],
     k = valueAt(part, t);
-  /** @param {number} from @param {number} to */
-  const text = (from, to) => said(prose.words.slice(prose.begin[from], prose.end[to]));
-  if (k === null) return ["“", text(t, t), "” is outside of the window that is explained"];
-  if (why.ui.get("unit") === "token" || a === b) {
-    const number = why.ui.get("unit") === "token" || part.word[k] < 0 ? part.value[k] : part.word_value[part.word[k]];
-    return ["“", text(t, t), "” ", h("b", {}, fmt.signed(number ?? NaN, entry.digits.word)), " logits"];
-  }
-  const pieces = [];
-  for (let p = a; p <= b && p < a + 8; p++) {
-    pieces.push(p > a ? " · " : "", text(p, p), ` ${fmt.signed(part.value[p - part.first] ?? NaN, entry.digits.word)}`);
-  }
-  return [
-    "“",
-    text(a, b),
-    "” ",
-    h("b", {}, fmt.signed(part.word_value[part.word[k]] ?? NaN, entry.digits.word)),
-    " logits = ",
-    pieces,
-    b >= a + 8 ? " · …" : "",
-  ];
+  if (k === null) return ["“", textFrom(prose, t, t), "” is outside of the window that is explained"];
+  const byToken = why.ui.get("unit") === "token" || part.word[k] < 0,
+    value = byToken ? part.value[k] : part.word_value[part.word[k]];
+  const number = h("b", {}, fmt.signed(value ?? NaN, entry.digits.word));
+  const named = ["“", textFrom(prose, a, b), "” ", number, " logits"];
+  return a === b ? named : [named, " = ", tokenValues(part, prose, [a, b], entry.digits.word)];
+}
+
+/**
+ * The tokens of a word with their values, the first eight of them.
+ *
+ * @param {ValuedSide} part @param {Prose} prose @param {[first: number, last: number]} word @param {number} digits
+ * @returns {Child}
+ */
+function tokenValues({ first, value }, prose, [a, b], digits) {
+  const shown = Array.from({ length: Math.min(8, b + 1 - a) }, (_, k) => a + k);
+  const pieces = shown.map(p => [
+    p > a && " · ",
+    textFrom(prose, p, p),
+    ` ${fmt.signed(value[p - first] ?? NaN, digits)}`,
+  ]);
+  return [pieces, b >= a + 8 && " · …"];
+}
+
+/** The text from one token to another. @param {Prose} prose @param {number} from @param {number} to */
+function textFrom({ words, begin, end }, from, to) {
+  return said(words.slice(begin[from], end[to]));
 }
 
 /** @param {Why} why */
