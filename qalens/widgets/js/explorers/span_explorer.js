@@ -1,28 +1,29 @@
 // @ts-check
 // One reading: its decision, its text, its tokens as starts and ends, and all its spans.
 
-import { append, fill, h, said } from "../dom.js";
+import { append, fill, h } from "../dom.js";
 import { below, headline } from "../headline.js";
 import { fmt, MINUS } from "../numbers.js";
 import { mount, pickable } from "../parts.js";
 import { Prose } from "../pictures/prose.js";
 import { pictures, pointed } from "../pictures/span_map.js";
 import { Spans } from "../pictures/spans.js";
+import { factLine, letGo, markSelection } from "../selection.js";
 import { cutMiddle } from "../words.js";
 
 /** @import { NoSpan, Run, SpanState, SpanView, Stretch } from "../types" */
 /** @import { Ui } from "../ui.js" */
 /** @import { Words } from "../words.js" */
 
-const LIKELY = 0.01; // of a span that a click on one of its words may mean
+// Of a span that a click on one of its words may mean.
+const LIKELY = 0.01;
+const BEGIN = "Point at a word to see its best partner; click to select a span, or drag over several words.";
 
 /**
- * @typedef {object} Parts  What the explorer shows of a reading, from top to bottom.
- * @property {ReturnType<typeof documentList>} documents
+ * @typedef {object} Parts  Those that follow a choice.
  * @property {ReturnType<typeof passage>} text
- * @property {ReturnType<typeof readout>} line
+ * @property {ReturnType<typeof factLine>} line
  * @property {ReturnType<typeof pictures>} axes
- * @property {ReturnType<typeof ranking>} list
  */
 
 /** @param {Ui} ui */
@@ -31,33 +32,9 @@ export function explore(ui) {
   const { view, spans } = state;
   append(ui.root, [headline(view.head), below(view.head)]);
   if (spans.n === 0 || view.best === null) {
-    append(ui.root, [
-      h("section", {}, h("div", { class: "ql-text", dir: "auto", lang: "" }, view.context)),
-      view.below.map(mount),
-    ]);
-    return;
-  }
-  const text = passage(state),
-    axes = pictures(state, text.prose.words),
-    list = ranking(state);
-  const documents = documentList(state);
-  const line = readout(state, text.prose.words);
-  append(ui.root, [
-    documents.el,
-    h("section", {}, text.prose.el, text.legend),
-    h("section", {}, axes.heading, line.el, axes.el),
-    list.el,
-    view.below.map(mount),
-  ]);
-  const parts = { documents, text, line, axes, list };
-  connect(state, parts);
-  markChosen(parts);
-  const chosen = state.chosen();
-  const first = chosen === null ? (spans.find(...view.best.span)?.i ?? 0) : (chosen.span?.i ?? 0);
-  text.prose.home = first;
-  axes.include(first);
-  // The text has its size only once it is on the page.
-  ui.frame(() => text.prose.reveal(first))();
+    const text = h("div", { class: "ql-text", dir: "auto", lang: "" }, view.context);
+    append(ui.root, [h("section", {}, text), view.below.map(mount)]);
+  } else showSpans(state, view.best.span);
 }
 
 /** @param {Ui} ui @returns {SpanState} */
@@ -69,37 +46,47 @@ function stateOf(ui) {
     ui,
     view,
     spans,
-    hover: null, // {token} or {span}: what is pointed at
+    hover: null,
     share: () => (ui.get("given_answer") ? 1 : 1 - view.none),
     probability: span => (ui.get("given_answer") ? spans.given(span) : spans.joint(span)),
-    chosen() {
-      /** @type {Stretch | null} */
-      const range = ui.get("selected");
-      return Array.isArray(range) ? { range, span: spans.find(...range) } : null;
-    },
-    /** What a click on a token selects: the best span with it, unless that is as good as impossible; then the token alone. */
-    meant(token) {
-      const best = spans.bestOf(token);
-      if (best !== null && spans.given(best) >= LIKELY) return best;
-      return spans.score(token, token) ?? longSpan(spans, token, token);
-    },
-    select(span) {
-      ui.set("selected", span === null ? null : spans.characters(span));
-    },
+    chosen: () => ui.selection && { range: ui.selection, span: spans.find(...ui.selection) },
+    meant: token => meant(spans, token, token),
+    select: span => ui.set("selected", span && spans.characters(span)),
     point() {},
     follow() {},
     reveal() {},
   };
 }
 
-/**
- * Let the parts follow what is pointed at, what is selected, and what the numbers count.
- *
- * @param {SpanState} state @param {Parts} parts
- */
-function connect(state, parts) {
-  const { ui, spans } = state,
-    { text, axes, line } = parts;
+/** The text, the pictures and the lists of a reading that has spans. @param {SpanState} state @param {Stretch} best */
+function showSpans(state, best) {
+  const { ui, view, spans } = state;
+  const text = passage(state),
+    axes = pictures(state, text.prose.words),
+    line = factLine(() => facts(state, text.prose.words), BEGIN);
+  append(ui.root, [
+    documentList(state),
+    h("section", {}, text.prose.el, text.legend),
+    h("section", {}, axes.heading, line.el, axes.el),
+    ranking(state),
+    view.below.map(mount),
+  ]);
+  followPointer(state, { text, line, axes });
+  followChoices(state, { text, line, axes });
+  const chosen = state.chosen();
+  showFrom(state, { text, axes }, (chosen === null ? spans.find(...best) : chosen.span)?.i ?? 0);
+}
+
+/** @param {SpanState} state @param {Pick<Parts, "text" | "axes">} parts @param {number} token */
+function showFrom({ ui }, { text, axes }, token) {
+  text.prose.home = token;
+  axes.include(token);
+  // The text has its size only once it is on the page.
+  ui.frame(() => text.prose.reveal(token))();
+}
+
+/** Let the parts follow what is pointed at. @param {SpanState} state @param {Parts} parts */
+function followPointer(state, { text, axes, line }) {
   state.point = hover => {
     state.hover = hover;
     text.point();
@@ -108,38 +95,40 @@ function connect(state, parts) {
   };
   state.follow = t => axes.include(t);
   state.reveal = t => text.prose.reveal(t);
-  const follow = () => {
-    markChosen(parts);
-    axes.point();
-    line.show();
-    const chosen = state.chosen();
-    if (chosen === null) return;
-    const token = chosen.span?.i ?? spans.tokenFrom(chosen.range[0]);
-    text.prose.reveal(token);
-    axes.include(token);
-  };
-  ui.on("selected", () => {
-    // What was selected is said until something else is pointed at.
-    state.hover = null;
-    follow();
-    ui.say(line.words());
-  });
+}
+
+/**
+ * Let the parts follow what is selected, and what the numbers count.
+ *
+ * @param {SpanState} state @param {Parts} parts
+ */
+function followChoices(state, parts) {
+  const { ui } = state,
+    { text, axes, line } = parts;
+  ui.on("selected", () => tellChosen(state, parts));
   const repaint = () => {
     text.shade();
     axes.draw();
     axes.name();
     line.show();
   };
-  ui.on("given_answer", repaint);
-  ui.on("scale", repaint);
+  for (const name of ["given_answer", "scale"]) ui.on(name, repaint);
   repaint();
 }
 
-/** @param {Parts} parts */
-function markChosen({ text, list, documents }) {
-  text.mark();
-  list.mark();
-  documents.mark();
+/** Tell what is selected, and bring it in sight. @param {SpanState} state @param {Parts} parts */
+function tellChosen(state, { text, axes, line }) {
+  // What was selected is said until something else is pointed at.
+  state.hover = null;
+  axes.point();
+  line.show();
+  const chosen = state.chosen();
+  if (chosen !== null) {
+    const token = chosen.span?.i ?? state.spans.tokenFrom(chosen.range[0]);
+    text.prose.reveal(token);
+    axes.include(token);
+  }
+  state.ui.say(line.words());
 }
 
 // --- the text ---------------------------------------------------------------------------------------------------------
@@ -147,10 +136,25 @@ function markChosen({ text, list, documents }) {
 /** @param {SpanState} state */
 function passage(state) {
   const { ui, view, spans } = state;
-  /** @type {Stretch[]} */
-  const numbered = view.numbers.map(([, start, end]) => [start, end]);
-  const inSet = view.set !== null;
-  const best = view.answer === null && !inSet ? "rejected" : "best";
+  const prose = tokenProse(state);
+  markAnswers(prose, view);
+  markSelection(ui, prose);
+  const meaning = h("span", {});
+  const shade = () => {
+    const share = state.share();
+    prose.shade(spans.within.map(p => share * p));
+    fill(meaning, `probability of being in the answer${ui.get("given_answer") ? ", if there is one" : ""}`);
+  };
+  const point = () => {
+    const span = pointed(state);
+    prose.mark("partner", span === null ? [] : [spans.characters(span)]);
+  };
+  return { prose, legend: legendOf(view, meaning), shade, point };
+}
+
+/** @param {SpanState} state */
+function tokenProse(state) {
+  const { ui, view, spans } = state;
   /** @type {Prose} */
   const prose = new Prose(ui, {
     text: view.context,
@@ -161,47 +165,56 @@ function passage(state) {
     describe: t => tokenWords(state, prose.words, t).join("; "),
     move: t => state.follow(t),
     hover: t => state.point(t === null ? null : { token: t }),
-    pick: (a, b) => state.select(a === b ? state.meant(a) : (spans.score(a, b) ?? longSpan(spans, a, b))),
-    key: event => {
-      if (event.key !== "Escape" || ui.get("selected") === null) return false;
-      state.select(null);
-      return true;
-    },
+    pick: (a, b) => state.select(meant(spans, a, b)),
+    key: event => letGo(ui, event.key),
   });
-  prose.mark(best, inSet || numbered.length > 0 || view.best === null ? numbered : [view.best.span]);
+  return prose;
+}
+
+/**
+ * What a choice of tokens selects. Of one token: the best span with it, unless that is as good as impossible; then the token
+ * alone.
+ *
+ * @param {Spans} spans @param {number} a @param {number} b @returns {Run | null}
+ */
+function meant(spans, a, b) {
+  const best = a === b ? spans.bestOf(a) : null;
+  if (best !== null && spans.given(best) >= LIKELY) return best;
+  return spans.score(a, b) ?? longSpan(spans, a, b);
+}
+
+/**
+ * Mark the best span, or several that are numbered, and the strongest elsewhere.
+ *
+ * @param {Prose} prose @param {SpanView} view
+ */
+function markAnswers(prose, view) {
+  /** @type {Stretch[]} */
+  const numbered = view.numbers.map(([, start, end]) => [start, end]);
+  const only = view.set !== null || numbered.length > 0 || view.best === null ? numbered : [view.best.span];
+  prose.mark(bestMark(view), only);
   prose.number(view.numbers);
-  const rival = inSet || numbered.some(span => span.join() === view.rival?.span.join()) ? null : view.rival;
+  const rival = markedRival(view);
   if (rival !== null) prose.mark("rival", [rival.span]);
-  const meaning = h("span", {});
-  const shaded = new Float32Array(spans.n);
-  return {
-    prose,
-    legend: legendOf(view, { meaning, best, rival: rival !== null }),
-    shade() {
-      const share = state.share();
-      for (let t = 0; t < spans.n; t++) shaded[t] = share * spans.within[t];
-      prose.shade(shaded);
-      fill(meaning, `probability of being in the answer${ui.get("given_answer") ? ", if there is one" : ""}`);
-    },
-    mark() {
-      const chosen = state.chosen();
-      prose.mark("selected", chosen === null ? [] : [chosen.range]);
-    },
-    point() {
-      const span = pointed(state);
-      prose.mark("partner", span === null ? [] : [spans.characters(span)]);
-    },
-  };
+}
+
+/** @param {SpanView} view */
+function bestMark({ answer, set }) {
+  return answer === null && set === null ? "rejected" : "best";
+}
+
+/** The strongest span elsewhere, where it has a mark of its own. @param {SpanView} view */
+function markedRival({ set, numbers, rival }) {
+  const isNumbered = numbers.some(([, ...span]) => span.join() === rival?.span.join());
+  return set !== null || isNumbered ? null : rival;
 }
 
 /**
  * What the shades and the marks of the text mean.
  *
- * @param {SpanView} view
- * @param {{ meaning: HTMLElement, best: string, rival: boolean }} shown what the shades mean, the name of the first mark, and
- *   whether there is a mark of the rival
+ * @param {SpanView} view @param {HTMLElement} meaning what the shades mean
  */
-function legendOf(view, { meaning, best, rival }) {
+function legendOf(view, meaning) {
   const ramp = h("span", {}, "0 ", h("i", { class: "ql-ramp ql-ramp-pale" }), " 1 ");
   const marked = view.set === null || view.numbers.length > 0;
   return [
@@ -209,8 +222,8 @@ function legendOf(view, { meaning, best, rival }) {
       "div",
       { class: "ql-legend" },
       h("span", {}, ramp, meaning),
-      marked && h("span", { class: `ql-mark-${best}` }, bestWords(view)),
-      rival && h("span", { class: "ql-mark-rival" }, "strongest elsewhere"),
+      marked && h("span", { class: `ql-mark-${bestMark(view)}` }, bestWords(view)),
+      markedRival(view) !== null && h("span", { class: "ql-mark-rival" }, "strongest elsewhere"),
     ),
     view.set !== null && h("p", { class: "ql-note ql-set" }, view.set),
   ];
@@ -239,24 +252,33 @@ function longSpan(spans, i, j) {
  */
 function tokenWords(state, words, t) {
   const { spans, view } = state,
-    share = state.share();
-  const best = spans.bestOf(t);
+    best = spans.bestOf(t);
   const name = words.slice(spans.begin[t], spans.end[t]).trim();
-  const parts = [`“${cutMiddle(name, 30)}”`, `in the answer ${fmt.probability(share * spans.within[t])}`];
-  if (state.ui.get("scale") === "logits") {
-    parts.push(`start ${fmt.logit(spans.largest("start")[t])}, end ${fmt.logit(spans.largest("end")[t])}`);
-  } else {
-    parts.push(
-      `starts it ${fmt.probability(share * spans.starts[t])}, ends it ${fmt.probability(share * spans.ends[t])}`,
-    );
-  }
-  if (best !== null) {
-    const partner = best.i === t ? best.j : best.i;
-    const to = cutMiddle(words.slice(spans.begin[partner], spans.end[partner]), 30);
-    parts.push(partner === t ? "best alone" : partner > t ? `best end “${to}”` : `best start “${to}”`);
-    parts.push(`that span ${fmt.probability(state.probability(best))}`);
-  }
-  return best === null ? parts : [...parts, ...sourceWords(view, spans.begin[t], best.window)];
+  const within = fmt.probability(state.share() * spans.within[t]);
+  const parts = [`“${cutMiddle(name, 30)}”`, `in the answer ${within}`, edgeWords(state, t)];
+  if (best === null) return parts;
+  const partner = partnerWords(spans, words, t, best.i === t ? best.j : best.i);
+  const p = `that span ${fmt.probability(state.probability(best))}`;
+  return [...parts, partner, p, ...sourceWords(view, spans.begin[t], best.window)];
+}
+
+/** A token as a start and as an end, in words. @param {SpanState} state @param {number} t */
+function edgeWords(state, t) {
+  const { ui, spans } = state,
+    share = state.share();
+  return ui.get("scale") === "logits"
+    ? `start ${fmt.logit(spans.largest("start")[t])}, end ${fmt.logit(spans.largest("end")[t])}`
+    : `starts it ${fmt.probability(share * spans.starts[t])}, ends it ${fmt.probability(share * spans.ends[t])}`;
+}
+
+/**
+ * The other end of the best span of a token, in words.
+ *
+ * @param {Spans} spans @param {Words} words @param {number} t @param {number} partner
+ */
+function partnerWords({ begin, end }, words, t, partner) {
+  if (partner === t) return "best alone";
+  return `best ${partner > t ? "end" : "start"} “${cutMiddle(words.slice(begin[partner], end[partner]), 30)}”`;
 }
 
 /** @param {SpanState} state @param {Words} words @param {Stretch} range @param {Run | null} span */
@@ -300,85 +322,67 @@ function sourceWords(view, start, window) {
 }
 
 /**
- * One line of facts: of what is pointed at, else of the selected span, else how to begin.
+ * What there is to say: of what is pointed at, else of the selected span, else nothing.
  *
  * @param {SpanState} state @param {Words} words
  */
-function readout(state, words) {
-  const el = h("div", { class: "ql-readout" });
-  const facts = () => {
-    const { hover, spans } = state;
-    if (hover?.token !== undefined) return tokenWords(state, words, hover.token);
-    if (hover?.span !== undefined) return spanWords(state, words, spans.characters(hover.span), hover.span);
-    const chosen = state.chosen();
-    return chosen === null ? null : spanWords(state, words, chosen.range, chosen.span);
-  };
-  return {
-    el,
-    words: () => (facts() ?? ["nothing is selected"]).join(", "),
-    show() {
-      const [name, ...rest] = facts() ?? [];
-      if (name === undefined)
-        fill(el, "Point at a word to see its best partner; click to select a span, or drag over several words.");
-      else
-        fill(
-          el,
-          h("b", {}, said(name)),
-          rest.map(part => [" · ", part]),
-        );
-    },
-  };
+function facts(state, words) {
+  const { hover, spans } = state;
+  if (hover?.token !== undefined) return tokenWords(state, words, hover.token);
+  if (hover?.span !== undefined) return spanWords(state, words, spans.characters(hover.span), hover.span);
+  const chosen = state.chosen();
+  return chosen && spanWords(state, words, chosen.range, chosen.span);
 }
 
 // --- lists ------------------------------------------------------------------------------------------------------------
 
 /**
- * Where a pair of characters stands in a list of them, or -1.
+ * The rows of a table as spans to select, the selected one marked.
  *
- * @param {Stretch | null} pair @param {(Stretch | null)[]} picks
+ * @param {Ui} ui @param {HTMLElement} el
+ * @param {{ label: string, take: (row: number) => void, point?: (row: number | null) => void }} does
+ * @param {(range: Stretch) => number} rowOf the row of a selection, or -1
  */
-function placeOf(pair, picks) {
-  return Array.isArray(pair) ? picks.findIndex(one => one?.join() === pair.join()) : -1;
+function selectable(ui, el, does, rowOf) {
+  const { mark } = pickable(ui, el, does);
+  const follow = () => mark(ui.selection === null ? -1 : rowOf(ui.selection));
+  ui.on("selected", follow);
+  follow();
+  return el;
 }
 
 /** @param {SpanState} state */
 function documentList({ ui, view }) {
-  if (view.documents === null) return { el: false, mark() {} };
+  if (view.documents === null) return null;
   const { list, picks, places } = view.documents;
-  const el = h("div", { class: "ql-scroll" }, list.map(mount));
-  const { mark } = pickable(ui, el, {
+  const does = {
     label: "The documents, by the probability that they hold the answer",
-    take: k => {
+    /** @param {number} k */
+    take(k) {
       const best = picks[k];
       if (best !== null) ui.set("selected", [...best]);
     },
-  });
-  /** @param {Stretch} chosen */
-  const held = chosen => {
-    const [low, high] = places.findLast(([, [start]]) => start <= chosen[0])?.[1] ?? [0, 0];
+  };
+  return selectable(ui, h("div", { class: "ql-scroll" }, list.map(mount)), does, ([start]) => {
+    const [low, high] = places.findLast(([, [from]]) => from <= start)?.[1] ?? [0, 0];
     return picks.findIndex(best => best !== null && low <= best[0] && best[1] <= high);
-  };
-  return {
-    el,
-    mark() {
-      /** @type {Stretch | null} */
-      const chosen = ui.get("selected");
-      mark(Array.isArray(chosen) ? held(chosen) : -1);
-    },
-  };
+  });
 }
 
 /** @param {SpanState} state */
 function ranking(state) {
   const { ui, view, spans } = state;
-  const el = h("div", {}, view.ranking.map(mount));
-  const { mark } = pickable(ui, el, {
+  const does = {
     label: "The best spans, in groups that overlap",
+    /** @param {number} k */
     take: k => ui.set("selected", [...view.picks[k]]),
-    point: k => {
+    /** @param {number | null} k */
+    point(k) {
       const span = k === null ? null : spans.find(...view.picks[k]);
-      state.point(span === null ? null : { span });
+      state.point(span && { span });
     },
-  });
-  return { el, mark: () => mark(placeOf(ui.get("selected"), view.picks)) };
+  };
+  return selectable(ui, h("div", {}, view.ranking.map(mount)), does, range =>
+    view.picks.findIndex(pick => pick.join() === range.join()),
+  );
 }
