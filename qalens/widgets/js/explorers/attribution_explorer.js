@@ -130,9 +130,9 @@ function howWords({ words, amount, how }) {
 /** Target, method and baseline; only with a reader, since without one there is nothing to compute. @param {Why} why */
 function choices(why) {
   if (!why.live) return { el: null, show() {} };
-  const target = traitChoice(why, "target", "What is explained", TARGETS),
-    method = traitChoice(why, "method", "Method", METHODS),
-    baseline = traitChoice(why, "baseline", "Baseline", BASELINES);
+  const target = whyChoice(why, "target", "What is explained", TARGETS),
+    method = whyChoice(why, "method", "Method", METHODS),
+    baseline = whyChoice(why, "baseline", "Baseline", BASELINES);
   const against = control("against", baseline.el),
     sides = h("div", { class: "ql-sides" });
   const rows = [control("explain", target.el), sides, control("by", method.el), against];
@@ -150,7 +150,7 @@ function choices(why) {
  *
  * @param {Why} why @param {string} name @param {string} label @param {[string, string][]} options
  */
-function traitChoice(why, name, label, options) {
+function whyChoice(why, name, label, options) {
   const value = () => why.ui.get(name) ?? options[0][0];
   const { el, set } = why.ui.choice({ label, options, value: value(), change: one => why.choose({ [name]: one }) });
   return { el, show: () => set(value()) };
