@@ -1,9 +1,11 @@
 // @ts-check
-// Colours of the theme, and axes of tokens on canvases.
+// Colours of the theme, canvases above one another, and axes of tokens on them.
 
+import { h } from "../dom.js";
 import { clamp } from "../numbers.js";
 
-/** @import { Colours, Context } from "../types" */
+/** @import { Attributes, Colours, Context, Paint } from "../types" */
+/** @import { Ui } from "../ui.js" */
 
 // --- colours ----------------------------------------------------------------------------------------------------------
 
@@ -30,6 +32,62 @@ export function mix(low, high, share) {
 /** How deep a probability is on a log scale over four powers of ten: 0 for none, 1 for 1. @param {number} p */
 export function logShare(p, decades = 4) {
   return p > 0 ? clamp(1 + Math.log10(p) / decades, 0, 1) : 0;
+}
+
+// --- canvases ---------------------------------------------------------------------------------------------------------
+
+/**
+ * A picture, and a canvas above it for what is pointed at, so that a move of the pointer paints only marks.
+ *
+ * @param {Ui} ui @param {{ label?: string, height: number, paint: Paint, mark: Paint }} options
+ * @param {Attributes} attributes of the element that holds both
+ */
+export function layered(ui, { label = "", height, paint, mark }, attributes = { class: "ql-stack" }) {
+  const main = ui.canvas({ label, height, paint }),
+    over = ui.canvas({ label: "", height, paint: mark });
+  over.el.setAttribute("aria-hidden", "true");
+  over.el.classList.add("ql-over");
+  const draw = () => {
+    main.draw();
+    over.draw();
+  };
+  return { el: h("div", attributes, main.el, over.el), main, over, draw };
+}
+
+/**
+ * Text at the middle of its line.
+ *
+ * @param {Context} context @param {string} text @param {number} x @param {number} y @param {string} colour
+ * @param {CanvasTextAlign} [align]
+ */
+export function write(context, text, x, y, colour, align = "left") {
+  context.fillStyle = colour;
+  context.textAlign = align;
+  context.textBaseline = "middle";
+  context.fillText(text, x, y);
+}
+
+/**
+ * A straight line between two points.
+ *
+ * @param {Context} context @param {[number, number]} from @param {[number, number]} to
+ * @param {{ colour: string, wide?: number, dash?: number[] }} options
+ */
+export function strokeLine(context, from, to, { colour, wide = 1, dash = [] }) {
+  context.strokeStyle = colour;
+  context.lineWidth = wide;
+  context.setLineDash(dash);
+  context.beginPath();
+  context.moveTo(...from);
+  context.lineTo(...to);
+  context.stroke();
+  context.setLineDash([]);
+  context.lineWidth = 1;
+}
+
+/** Text without controls of the writing direction, for canvases. @param {string} text */
+export function isolated(text) {
+  return text.replace(/[\u202a-\u202e\u2066-\u2069]/g, "\ufffd");
 }
 
 // --- token axes and their pictures ------------------------------------------------------------------------------------

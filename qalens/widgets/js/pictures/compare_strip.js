@@ -6,9 +6,11 @@ import { clamp, fmt, MINUS, scaleFor } from "../numbers.js";
 import { title } from "../parts.js";
 import { pointer } from "../ui.js";
 import { cut, lastAtMost } from "../words.js";
-import { logShare, mix, TokenAxis } from "./canvas.js";
+import { isolated, layered, TokenAxis, write } from "./canvas.js";
+import { binsOn, paintBins, TextFrame } from "./text_frame.js";
 
 /** @import { Comparison } from "./comparison.js" */
+/** @import { Shown } from "./text_frame.js" */
 /** @import { Colours, CompareState, Context, Stretch } from "../types" */
 
 const MARGIN = 40; // pixels left of the strip, for its numbers
@@ -23,51 +25,48 @@ const BOTTOM = ZERO + LANES.change;
 
 /** @param {CompareState} state */
 export function stripOf(state) {
-  const { ui } = state;
   const shown = { from: 0, to: 0 };
-  /** @param {number} width */
-  const axis = width => new TokenAxis(shown.from, shown.to, width - 2, { left: MARGIN, widest: 14 });
-  const main = ui.canvas({
-    label: "",
-    height: BOTTOM + 4,
-    paint(context, width, _, colours) {
-      const { data } = state,
-        a = axis(width);
-      paintLabels(context, a, data, { y: 6, bottom: BOTTOM, colours, width });
-      paintBoth(context, a, data, { colours, width });
-      paintDifference(context, a, data, { colours, width });
-    },
-  });
-  const over = ui.canvas({
-    label: "",
-    height: BOTTOM + 4,
-    paint: (context, width, _, colours) => paintMarked(context, axis(width), state, colours),
-  });
-  over.el.setAttribute("aria-hidden", "true");
-  over.el.classList.add("ql-over");
-  const draw = () => {
-    main.draw();
-    over.draw();
-  };
+  const { el, main, over, draw } = stripCanvases(state, shown);
   const whole = wholeOf(state, shown, draw);
-  answerPointer(state, over.el, event => axis(main.width).at(pointer(event, main.el)[0]));
   state.follow = place => whole.include(place);
   return {
     heading: stripTitle(),
-    el: h("div", {}, whole.el, h("div", { class: "ql-stack" }, main.el, over.el)),
-    point: () => over.draw(),
+    el: h("div", {}, whole.el, el),
+    point: over.draw,
     /** @param {number} place */
     include: place => whole.include(place),
     fit() {
-      whole.fit();
-      main.el.setAttribute(
-        "aria-label",
-        `Probability of each of ${fmt.count(state.data.n, "character")} to be in the answer: ` +
-          `${state.data.labels.join(", ")}, and the change. All of it can be read word by word in the text below.`,
-      );
+      fitWhole(whole, state.data);
+      main.el.setAttribute("aria-label", stripWords(state.data));
       draw();
     },
   };
+}
+
+/**
+ * The strip, and above it what is marked and pointed at.
+ *
+ * @param {CompareState} state @param {Shown} shown
+ */
+function stripCanvases(state, shown) {
+  /** @param {number} width */
+  const axis = width => new TokenAxis(shown.from, shown.to, width - 2, { left: MARGIN, widest: 14 });
+  const canvases = layered(state.ui, {
+    height: BOTTOM + 4,
+    paint: (context, width, _, colours) => paintStrip(context, axis(width), state.data, { colours, width }),
+    mark: (context, width, _, colours) => paintMarked(context, axis(width), state, colours),
+  });
+  const { main, over } = canvases;
+  answerPointer(state, over.el, event => axis(main.width).at(pointer(event, main.el)[0]));
+  return canvases;
+}
+
+/** What the strip is, for those who do not see it. @param {Comparison} data */
+function stripWords({ n, labels }) {
+  return (
+    `Probability of each of ${fmt.count(n, "character")} to be in the answer: ` +
+    `${labels.join(", ")}, and the change. All of it can be read word by word in the text below.`
+  );
 }
 
 function stripTitle() {
@@ -108,6 +107,13 @@ function answerPointer(state, el, placeAt) {
     state.text?.prose.reveal(word);
     state.text?.prose.pick(word, word);
   });
+}
+
+/** @param {Context} context @param {TokenAxis} axis @param {Comparison} data @param {Look} look */
+function paintStrip(context, axis, data, look) {
+  paintLabels(context, axis, data, look);
+  paintBoth(context, axis, data, look);
+  paintDifference(context, axis, data, look);
 }
 
 /**
@@ -167,50 +173,40 @@ function largestIn(values, { from, to }) {
 }
 
 /**
- * @param {Context} context @param {string} text @param {number} x @param {number} y @param {string} colour
- * @param {CanvasTextAlign} [align]
- */
-function write(context, text, x, y, colour, align = "left") {
-  context.fillStyle = colour;
-  context.textAlign = align;
-  context.textBaseline = "middle";
-  context.fillText(text, x, y);
-}
-
-/** Text without controls of the writing direction, for canvases. @param {string} text */
-function isolated(text) {
-  return text.replace(/[\u202a-\u202e\u2066-\u2069]/g, "\ufffd");
-}
-
-/**
  * Some words over the strip: first those that changed most, then as many of the others as fit.
  *
- * @param {Context} context @param {TokenAxis} axis @param {Comparison} data
- * @param {{ y: number, bottom: number, colours: Colours, width: number }} options
+ * @param {Context} context @param {TokenAxis} axis @param {Comparison} data @param {Look} look
  */
-function paintLabels(context, axis, data, { y, bottom, colours, width }) {
-  const first = Math.max(0, lastAtMost(data.begin, axis.from));
-  const inside = [];
-  for (let word = first; word < data.begin.length && data.begin[word] < axis.to; word++) {
-    if (data.begin[word] >= axis.from && /[\p{L}\p{N}]/u.test(data.flow.slice(data.begin[word], data.end[word])))
-      inside.push(word);
-  }
-  const size = new Map(inside.map(word => [word, Math.round(100 * Math.abs(data.changeOf(word))) / 100]));
-  /** @param {number} word */
-  const sizeOf = word => size.get(word) ?? 0;
+function paintLabels(context, axis, data, { colours, width }) {
+  const y = 6;
   /** @type {Stretch[]} */
   const taken = [];
-  for (const word of [...inside].sort((a, b) => sizeOf(b) - sizeOf(a) || a - b)) {
+  for (const { word, change } of wordsByChange(axis, data)) {
     const text = isolated(cut(data.flow.slice(data.begin[word], data.end[word]), 18));
     const x = axis.x(data.begin[word]),
       wide = context.measureText(text).width;
     if (x + wide > width || taken.some(([a, b]) => x < b + 12 && x + wide + 12 > a)) continue;
     taken.push([x, x + wide]);
-    const strong = sizeOf(word) > 0.1 * data.most && sizeOf(word) >= 0.01;
+    const strong = change > 0.1 * data.most && change >= 0.01;
     context.fillStyle = colours.rule;
-    if (strong) context.fillRect(x, y + 8, 1, bottom - y - 8);
+    if (strong) context.fillRect(x, y + 8, 1, BOTTOM - y - 8);
     write(context, text, x, y, strong ? colours.ink : colours.soft);
   }
+}
+
+/**
+ * The words on an axis, first those that changed most, to the hundredth; signs alone are none.
+ *
+ * @param {TokenAxis} axis @param {Comparison} data
+ */
+function wordsByChange(axis, data) {
+  const { begin, end, flow } = data;
+  const found = [];
+  for (let word = Math.max(0, lastAtMost(begin, axis.from)); begin[word] < axis.to; word++) {
+    if (begin[word] < axis.from || !/[\p{L}\p{N}]/u.test(flow.slice(begin[word], end[word]))) continue;
+    found.push({ word, change: Math.round(100 * Math.abs(data.changeOf(word))) / 100 });
+  }
+  return found.sort((a, b) => b.change - a.change || a.word - b.word);
 }
 
 /**
@@ -329,76 +325,29 @@ function frameRange(context, axis, [from, to], { top, bottom, colour, filled }) 
 /**
  * The whole of a long text as a strip, with a frame around what is drawn large.
  *
- * @param {CompareState} state @param {{ from: number, to: number }} shown @param {() => void} moved
+ * @param {CompareState} state @param {Shown} shown @param {() => void} moved
  */
 function wholeOf(state, shown, moved) {
-  const { ui } = state;
-  /** @param {number} from */
-  const put = from => {
-    const { n } = state.data,
-      size = Math.min(STRETCH, n);
-    shown.from = Math.round(clamp(from, 0, n - size));
-    shown.to = shown.from + size;
-    slider.thumb.style.setProperty("--wide", `${(100 * size) / Math.max(1, n)}%`);
-  };
-  const slider = partSlider(state, shown, from => {
-    put(from);
-    moved();
-  });
-  const picture = ui.canvas({
-    label: "",
-    height: 26,
+  const whole = new TextFrame(state.ui, {
+    shown,
+    unit: "characters",
+    page: STRETCH,
+    length: () => state.data.n,
     paint: (context, width, high, colours) => paintWholeChange(context, state.data, { width, high, colours }),
+    moved: () => moved(),
   });
-  picture.el.setAttribute("aria-hidden", "true");
-  slider.track.append(picture.el);
-  const words = h("span", {});
-  const el = h("div", { class: "ql-whole", hidden: true }, h("div", { class: "ql-h" }, words), slider.el);
-  /** @param {number} place */
-  const include = place => {
-    if (place < shown.from || place >= shown.to) put(place - (shown.to - shown.from) / 2);
-    slider.set(shown.from);
-    moved();
-  };
-  return {
-    el,
-    include,
-    /** Make the frame fit another text, and look at where most changed. */
-    fit() {
-      const { data } = state,
-        was = shown.from,
-        n = data.n;
-      put(was);
-      el.hidden = n <= STRETCH;
-      fill(words, `Both texts: ${fmt.count(n, "character")}`);
-      slider.limit(0, Math.max(1, n - (shown.to - shown.from)));
-      const most = data.change.findIndex(x => Math.abs(x) === data.most);
-      include(data.most > 0 ? most : was);
-      picture.draw();
-    },
-  };
+  whole.el.hidden = true;
+  return whole;
 }
 
-/**
- * A slider whose thumb frames the part that is drawn.
- *
- * @param {CompareState} state @param {{ from: number, to: number }} shown @param {(from: number) => void} input
- */
-function partSlider(state, shown, input) {
-  const size = () => shown.to - shown.from;
-  const slider = state.ui.slider({
-    label: "Part of the text that is drawn",
-    min: 0,
-    max: 1,
-    step: 1,
-    page: STRETCH,
-    value: 0,
-    share: () => size() / Math.max(1, state.data.n),
-    text: from => `characters ${fmt.whole(from + 1)} to ${fmt.whole(from + size())} of ${fmt.whole(state.data.n)}`,
-    input,
-  });
-  slider.el.classList.add("ql-frame");
-  return slider;
+/** Make the frame fit another text, and look at where most changed. @param {TextFrame} whole @param {Comparison} data */
+function fitWhole(whole, { n, change, most }) {
+  const was = whole.shown.from;
+  whole.resize(was, Math.min(STRETCH, n));
+  whole.el.hidden = n <= STRETCH;
+  fill(whole.heading, h("span", {}, `Both texts: ${fmt.count(n, "character")}`));
+  whole.include(most > 0 ? change.findIndex(x => Math.abs(x) === most) : was);
+  whole.picture.draw();
 }
 
 /**
@@ -407,27 +356,15 @@ function partSlider(state, shown, input) {
  * @param {Context} context @param {Comparison} data @param {{ width: number, high: number, colours: Colours }} options
  */
 function paintWholeChange(context, data, { width, high, colours }) {
-  const bins = Math.max(1, Math.floor(width / 3));
-  const up = new Float32Array(bins),
-    down = new Float32Array(bins);
+  const up = new Float32Array(binsOn(width)),
+    down = new Float32Array(up.length);
   data.change.forEach((x, k) => {
-    const bin = Math.floor((bins * k) / data.n);
+    const bin = Math.floor((up.length * k) / data.n);
     if (x > up[bin]) up[bin] = x;
     if (-x > down[bin]) down[bin] = -x;
   });
   context.fillStyle = colours.field;
   context.fillRect(0, 0, width, high);
-  /** @type {[Float32Array, string, number][]} */
-  const halves = [
-    [up, colours.more, 0],
-    [down, colours.less, high / 2],
-  ];
-  for (const [values, hue, y] of halves) {
-    values.forEach((x, bin) => {
-      const depth = logShare(x, 3);
-      if (depth < 0.04) return;
-      context.fillStyle = mix(colours.field, hue, depth);
-      context.fillRect((width * bin) / bins, y, width / bins, high / 2);
-    });
-  }
+  paintBins(context, up, { y: 0, width, high: high / 2, hue: colours.more, colours });
+  paintBins(context, down, { y: high / 2, width, high: high / 2, hue: colours.less, colours });
 }

@@ -5,11 +5,13 @@ import { fill, h } from "../dom.js";
 import { fmt } from "../numbers.js";
 import { pointer } from "../ui.js";
 import { cutMiddle } from "../words.js";
-import { logShare, paintBand, paintBars, TokenAxis } from "./canvas.js";
+import { isolated, layered, logShare, paintBand, paintBars, strokeLine, TokenAxis, write } from "./canvas.js";
 import { minimap, ROOM } from "./token_minimap.js";
+import { traitChoice } from "./trait_choice.js";
 
 /** @import { Answer, Canvas, Colours, Context, Run, SpanHover, SpanState } from "../types" */
 /** @import { Spans } from "./spans.js" */
+/** @import { Shown } from "./text_frame.js" */
 /** @import { Ui } from "../ui.js" */
 /** @import { Words } from "../words.js" */
 
@@ -17,61 +19,74 @@ const GUTTER = 44; // pixels left of an axis, for its labels
 const LANE = 40; // pixels of the start lane, and of the end lane
 const TAG = 22; // pixels of one named span between the lanes and the map
 const WORD = 74; // pixels from one word over the axis to the next
+/** @type {[string, string][]} */
+const SCALES = [
+  ["probability", "probability"],
+  ["logits", "logits"],
+];
+/** @type {[boolean, string][]} */
+const GIVEN = [
+  [true, "if answered"],
+  [false, "with no answer"],
+];
 
 // --- starts, ends and the map -----------------------------------------------------------------------------------------
 
 /** @param {SpanState} state @param {Words} words */
 export function pictures(state, words) {
-  const { ui, spans } = state;
-  const shown = { from: 0, to: Math.min(spans.n, ROOM) };
-  const layout = layoutOf(state);
-  /** @param {number} width */
-  const axisOf = width => new TokenAxis(shown.from, shown.to, width - 4, { left: GUTTER });
-  const main = ui.canvas({
-    label: "",
-    height: layout.height,
-    paint: (context, width, _, colours) =>
-      paintPicture(context, axisOf(width), state, { words, layout, colours, width }),
-  });
-  const over = ui.canvas({
-    label: "",
-    height: layout.height,
-    paint: (context, width, _, colours) => paintPointed(context, axisOf(width), state, { ...layout, colours }),
-  });
-  over.el.setAttribute("aria-hidden", "true");
-  over.el.classList.add("ql-over");
-  const map = minimap(state, shown, middle => {
-    main.draw();
-    over.draw();
-    if (middle !== undefined) state.reveal(middle);
-  });
-  const el = h("div", {}, map.el, h("div", { class: "ql-stack" }, main.el, over.el), mapKey(state));
-  pointAtSpans(state, over, layout, axisOf);
-  const title = h("strong", {}, "");
+  const shown = { from: 0, to: Math.min(state.spans.n, ROOM) };
+  const { el, main, over, draw } = spanCanvases(state, words, shown);
+  const map = minimap(state, shown, draw);
+  const name = h("strong", {}, "");
   return {
-    el,
-    heading: stripHeading(ui, title),
+    el: h("div", {}, map.el, el, mapKey(state)),
+    heading: stripHeading(state.ui, name),
     draw() {
-      main.draw();
-      over.draw();
+      draw();
       map.draw();
     },
-    name() {
-      const what = ui.get("scale") === "logits" ? "logits" : "probability";
-      fill(title, `Start and end ${what}`);
-      main.el.setAttribute(
-        "aria-label",
-        `Start and end ${what} of ${fmt.count(spans.n, "token")}, and the map of all spans. ` +
-          "All of it can be read token by token in the text above.",
-      );
-    },
-    point: () => over.draw(),
-    /** @param {number} token */
-    include: token => map.include(token),
+    name: () => nameStrips(state, name, main.el),
+    point: over.draw,
+    include: map.include,
   };
 }
 
+/**
+ * The picture, and above it what is selected and pointed at.
+ *
+ * @param {SpanState} state @param {Words} words @param {Shown} shown
+ */
+function spanCanvases(state, words, shown) {
+  const layout = layoutOf(state);
+  /** @param {number} width */
+  const axisOf = width => new TokenAxis(shown.from, shown.to, width - 4, { left: GUTTER });
+  const canvases = layered(state.ui, {
+    height: layout.height,
+    paint: (context, width, _, colours) =>
+      paintPicture(context, axisOf(width), state, { words, width, ...layout, colours }),
+    mark: (context, width, _, colours) => paintPointed(context, axisOf(width), state, { ...layout, colours }),
+  });
+  pointAtSpans(state, canvases.over, layout, axisOf);
+  return canvases;
+}
+
+/**
+ * Say what the strips show now.
+ *
+ * @param {SpanState} state @param {HTMLElement} name @param {HTMLElement} picture
+ */
+function nameStrips({ ui, spans }, name, picture) {
+  const what = ui.get("scale") === "logits" ? "logits" : "probability";
+  fill(name, `Start and end ${what}`);
+  picture.setAttribute(
+    "aria-label",
+    `Start and end ${what} of ${fmt.count(spans.n, "token")}, and the map of all spans. ` +
+      "All of it can be read token by token in the text above.",
+  );
+}
+
 /** @typedef {ReturnType<typeof layoutOf>} Layout */
+/** @typedef {Layout & { colours: Colours }} Look  What stands where, and the colours of the theme. */
 
 /** What stands where on the canvas, in pixels from its top, and the rows of the map. @param {SpanState} state */
 function layoutOf(state) {
@@ -96,42 +111,18 @@ function mapKey({ view }) {
   );
 }
 
-/** What the strips show, with the choices of it. @param {Ui} ui @param {HTMLElement} title */
-function stripHeading(ui, title) {
-  const scale = ui.choice({
-    label: "What the strips show",
-    options: [
-      ["probability", "probability"],
-      ["logits", "logits"],
-    ],
-    value: ui.get("scale"),
-    change: value => ui.set("scale", value),
-  });
-  const given = ui.choice({
-    label: "What the probabilities count",
-    options: [
-      [true, "if answered"],
-      [false, "with no answer"],
-    ],
-    value: ui.get("given_answer"),
-    change: value => ui.set("given_answer", value),
-  });
-  ui.on("scale", () => scale.set(ui.get("scale")));
-  ui.on("given_answer", () => given.set(ui.get("given_answer")));
+/** What the strips show, with the choices of it. @param {Ui} ui @param {HTMLElement} name */
+function stripHeading(ui, name) {
+  const scale = traitChoice(ui, "scale", "What the strips show", SCALES);
+  const given = traitChoice(ui, "given_answer", "What the probabilities count", GIVEN);
+  const starts = h("i", { class: "ql-swatch" }),
+    ends = h("i", { class: "ql-swatch ql-c-end" });
   return h(
     "div",
     { class: "ql-h" },
-    title,
-    h(
-      "span",
-      {},
-      "starts ",
-      h("i", { class: "ql-swatch" }),
-      " up, ends ",
-      h("i", { class: "ql-swatch ql-c-end" }),
-      " down",
-    ),
-    h("span", { class: "ql-tools ql-push" }, scale.el, given.el),
+    name,
+    h("span", {}, "starts ", starts, " up, ends ", ends, " down"),
+    h("span", { class: "ql-tools ql-push" }, scale, given),
   );
 }
 
@@ -182,26 +173,15 @@ function rowsToShow({ spans }) {
  * Words, strips, named spans and the map, from the top down.
  *
  * @param {Context} context @param {TokenAxis} axis @param {SpanState} state
- * @param {{ words: Words, layout: Layout, colours: Colours, width: number }} options
+ * @param {Look & { words: Words, width: number }} options
  */
-function paintPicture(context, axis, state, { words, layout, colours, width }) {
-  const { laneTop, zero, laneEnd, mapTop, rows, cell } = layout;
+function paintPicture(context, axis, state, { words, width, ...look }) {
+  const { laneTop, laneEnd, colours } = look;
   const paintStrips = state.ui.get("scale") === "logits" ? paintLogits : paintLanes;
   paintWords(context, axis, state, { words, y: 8, bottom: laneTop - 4, colours, width });
-  paintStrips(context, axis, state, { zero, lane: LANE, colours });
+  paintStrips(context, axis, state, look);
   paintTags(context, axis, state, { top: laneEnd + 8, colours, width });
-  paintMap(context, axis, state, { top: mapTop, rows, cell, colours });
-}
-
-/**
- * @param {Context} context @param {string} text @param {number} x @param {number} y @param {string} colour
- * @param {CanvasTextAlign} [align]
- */
-function label(context, text, x, y, colour, align = "left") {
-  context.fillStyle = colour;
-  context.textAlign = align;
-  context.textBaseline = "middle";
-  context.fillText(text, x, y);
+  paintMap(context, axis, state, look);
 }
 
 /**
@@ -217,12 +197,12 @@ function paintWords(context, axis, state, { words, y, bottom, colours, width }) 
     if (axis.x(t) < free || !opensWord(state.spans, words, t)) continue;
     let last = t;
     while (last + 1 < n && begin[last + 1] === end[last] && !opensWord(state.spans, words, last + 1)) last += 1;
-    const word = isolate(cutMiddle(words.slice(begin[t], end[last]), 16));
+    const word = isolated(cutMiddle(words.slice(begin[t], end[last]), 16));
     const wide = context.measureText(word).width;
     if (axis.x(t) + wide > width) continue;
     context.fillStyle = colours.rule;
     context.fillRect(axis.x(t), y + 7, 1, bottom - y - 7);
-    label(context, word, axis.x(t), y, colours.soft);
+    write(context, word, axis.x(t), y, colours.soft);
     free = axis.x(t) + Math.max(wide + 14, WORD);
   }
 }
@@ -243,70 +223,48 @@ function opensWord({ begin, end }, words, t) {
 }
 
 /**
- * @param {Context} context @param {TokenAxis} axis @param {SpanState} state
- * @param {{ zero: number, lane: number, colours: Colours }} options
+ * The lane of starts, upwards, and that of ends, downwards.
+ *
+ * @param {Colours} colours @returns {["start" | "end", number, string][]}
  */
-function paintLanes(context, axis, state, { zero, lane, colours }) {
-  const { spans } = state,
+function lanesIn(colours) {
+  return [
+    ["start", -1, colours.answer],
+    ["end", 1, colours.end],
+  ];
+}
+
+/** @param {Context} context @param {TokenAxis} axis @param {SpanState} state @param {Look} look */
+function paintLanes(context, axis, state, { zero, colours }) {
+  const values = { start: state.spans.starts, end: state.spans.ends },
     share = state.share();
   let top = 0;
-  for (let t = axis.from; t < axis.to; t++) top = Math.max(top, share * spans.starts[t], share * spans.ends[t]);
+  for (let t = axis.from; t < axis.to; t++) top = Math.max(top, share * values.start[t], share * values.end[t]);
   const most = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1].find(m => top <= m) ?? 1;
-  /** @type {[Float32Array, number, string][]} */
-  const lanes = [
-    [spans.starts, -1, colours.answer],
-    [spans.ends, 1, colours.end],
-  ];
-  for (const [values, direction, colour] of lanes) {
-    paintBars(context, axis, t => share * values[t], { y: zero, high: lane, most, colour, direction });
+  for (const [which, direction, colour] of lanesIn(colours)) {
+    paintBars(context, axis, t => share * values[which][t], { y: zero, high: LANE, most, colour, direction });
   }
-  frameLanes(context, axis, { zero, lane, colours, up: String(most), down: String(most), middle: "0" });
+  frameLanes(context, axis, { zero, colours, end: String(most), middle: "0" });
 }
 
 /**
  * Logits as bars from the smallest that is shown; the level of the null token is a broken line.
  *
- * @param {Context} context @param {TokenAxis} axis @param {SpanState} state
- * @param {{ zero: number, lane: number, colours: Colours }} options
+ * @param {Context} context @param {TokenAxis} axis @param {SpanState} state @param {Look} look
  */
-function paintLogits(context, axis, state, { zero, lane, colours }) {
-  const { spans, view } = state;
-  /** @type {["start" | "end", number, string][]} */
-  const lanes = [
-    ["start", -1, colours.answer],
-    ["end", 1, colours.end],
-  ];
-  const [low, high] = logitRange(axis, state);
-  for (const [which, direction, colour] of lanes) {
-    const values = spans.largest(which);
-    paintBars(context, axis, t => Math.max(0, values[t] - low), {
-      y: zero,
-      high: lane,
-      most: high - low,
-      colour,
-      direction,
-    });
-    const level = view.null?.[which] ?? NaN;
-    if (Number.isFinite(level)) {
-      const y = zero + (direction * lane * (level - low)) / (high - low);
-      context.strokeStyle = colours.ink;
-      context.setLineDash([5, 3]);
-      context.beginPath();
-      context.moveTo(axis.left, y);
-      context.lineTo(axis.right, y);
-      context.stroke();
-      context.setLineDash([]);
-      label(context, "null token", axis.right - 2, y + 7 * direction, colours.soft, "right");
-    }
+function paintLogits(context, axis, state, { zero, colours }) {
+  const [low, high] = logitRange(axis, state),
+    most = high - low;
+  for (const [which, direction, colour] of lanesIn(colours)) {
+    const values = state.spans.largest(which);
+    paintBars(context, axis, t => Math.max(0, values[t] - low), { y: zero, high: LANE, most, colour, direction });
+    const level = state.view.null?.[which] ?? NaN;
+    if (!Number.isFinite(level)) continue;
+    const y = zero + (direction * LANE * (level - low)) / most;
+    strokeLine(context, [axis.left, y], [axis.right, y], { colour: colours.ink, dash: [5, 3] });
+    write(context, "null token", axis.right - 2, y + 7 * direction, colours.soft, "right");
   }
-  frameLanes(context, axis, {
-    zero,
-    lane,
-    colours,
-    up: fmt.logit(high, 1),
-    down: fmt.logit(high, 1),
-    middle: fmt.logit(low, 1),
-  });
+  frameLanes(context, axis, { zero, colours, end: fmt.logit(high, 1), middle: fmt.logit(low, 1) });
 }
 
 /**
@@ -329,15 +287,17 @@ function logitRange(axis, { spans, view }) {
 }
 
 /**
+ * The line between the lanes, and what is at it and at both ends.
+ *
  * @param {Context} context @param {TokenAxis} axis
- * @param {{ zero: number, lane: number, colours: Colours, up: string, down: string, middle: string }} options
+ * @param {{ zero: number, colours: Colours, end: string, middle: string }} options
  */
-function frameLanes(context, axis, { zero, lane, colours, up, down, middle }) {
+function frameLanes(context, axis, { zero, colours, end, middle }) {
   context.fillStyle = colours.rule;
   context.fillRect(axis.left, zero - 0.5, axis.right - axis.left, 1);
-  label(context, up, axis.left - 6, zero - lane + 4, colours.soft, "right");
-  label(context, middle, axis.left - 6, zero, colours.soft, "right");
-  label(context, down, axis.left - 6, zero + lane - 4, colours.soft, "right");
+  write(context, end, axis.left - 6, zero - LANE + 4, colours.soft, "right");
+  write(context, middle, axis.left - 6, zero, colours.soft, "right");
+  write(context, end, axis.left - 6, zero + LANE - 4, colours.soft, "right");
 }
 
 /**
@@ -346,134 +306,138 @@ function frameLanes(context, axis, { zero, lane, colours, up, down, middle }) {
  * @param {Context} context @param {TokenAxis} axis @param {SpanState} state
  * @param {{ top: number, colours: Colours, width: number }} options
  */
-function paintTags(context, axis, state, { top, colours, width }) {
-  const { view, spans } = state;
-  const answered = view.answer !== null;
+function paintTags(context, axis, { view, spans }, { top, colours, width }) {
   /** @type {[Answer | null, string, number[]][]} */
-  const tags = [[view.best, answered ? colours.answer : colours.none, []]];
-  if (view.rival) tags.push([view.rival, colours.soft, [2.5, 2.5]]);
+  const tags = [
+    [view.best, view.answer === null ? colours.none : colours.answer, []],
+    [view.rival, colours.soft, [2.5, 2.5]],
+  ];
   tags.forEach(([answer, colour, dash], row) => {
-    if (answer === null) return;
-    const span = spans.find(...answer.span);
-    if (span === null || span.j < axis.from || span.i >= axis.to) return;
+    const span = answer && spans.find(...answer.span);
+    if (!answer || !span || span.j < axis.from || span.i >= axis.to) return;
     const left = Math.max(axis.left, axis.x(span.i)),
-      right = Math.min(axis.right, axis.x(span.j + 1));
-    const y = top + TAG * row;
-    context.strokeStyle = colour;
-    context.lineWidth = 2.5;
-    context.setLineDash(dash);
-    context.beginPath();
-    context.moveTo(left, y);
-    context.lineTo(Math.max(right, left + 3), y);
-    context.stroke();
-    context.setLineDash([]);
-    context.lineWidth = 1;
-    const words = cutMiddle(answer.text, 40);
-    const wide = context.measureText(words).width;
-    const flush = left + wide > width - 2;
-    // The direction of a label is that of its own first letter, never that of the page.
-    context.direction = /^[^A-Za-z\u00c0-\u024f]*[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]/.test(words) ? "rtl" : "ltr";
-    label(context, isolate(words), flush ? Math.max(right, wide) : left, y + 11, colours.ink, flush ? "right" : "left");
-    context.direction = "ltr";
+      right = Math.min(axis.right, axis.x(span.j + 1)),
+      y = top + TAG * row;
+    strokeLine(context, [left, y], [Math.max(right, left + 3), y], { colour, wide: 2.5, dash });
+    writeTag(context, cutMiddle(answer.text, 40), { left, right, y: y + 11, colour: colours.ink, width });
   });
 }
 
-/** Text without controls of the writing direction, for canvases. @param {string} text */
-function isolate(text) {
-  return text.replace(/[\u202a-\u202e\u2066-\u2069]/g, "\ufffd");
+/**
+ * The words of a span under its line; where there is no room to the right of its start, they end where it ends.
+ *
+ * @param {Context} context @param {string} words
+ * @param {{ left: number, right: number, y: number, colour: string, width: number }} options
+ */
+function writeTag(context, words, { left, right, y, colour, width }) {
+  const wide = context.measureText(words).width;
+  const flush = left + wide > width - 2;
+  // The direction of a label is that of its own first letter, never that of the page.
+  context.direction = /^[^A-Za-z\u00c0-\u024f]*[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]/.test(words) ? "rtl" : "ltr";
+  write(context, isolated(words), flush ? Math.max(right, wide) : left, y, colour, flush ? "right" : "left");
+  context.direction = "ltr";
 }
 
-/**
- * @param {Context} context @param {TokenAxis} axis @param {SpanState} state
- * @param {{ top: number, rows: number, cell: number, colours: Colours }} options
- */
-function paintMap(context, axis, state, { top, rows, cell, colours }) {
-  const { spans, view } = state;
+/** @param {Context} context @param {TokenAxis} axis @param {SpanState} state @param {Look} look */
+function paintMap(context, axis, state, look) {
+  const { mapTop, rows, cell, colours } = look,
+    { spans, view } = state;
+  paintLengths(context, axis, look);
   /** @param {number} i @param {number} length */
   const share = (i, length) => {
     const span = spans.score(i, i + length - 1);
     return span === null ? 0 : logShare(state.probability(span));
   };
-  for (let row = 0; row < rows; row += row === 0 ? 4 : 5) {
-    context.fillStyle = colours.rule;
-    context.globalAlpha = 0.5;
-    context.fillRect(axis.left, top + (row + 0.5) * cell - 1, axis.right - axis.left, 1);
-    context.globalAlpha = 1;
-    label(context, String(row + 1), axis.left - 6, top + (row + 0.5) * cell, colours.soft, "right");
-  }
-  label(context, "length", axis.left - 6, top - 12, colours.soft, "right");
-  paintBand(context, axis, { y: top, rows, cell, share, colours });
+  paintBand(context, axis, { y: mapTop, rows, cell, share, colours });
   const best = view.best && spans.find(...view.best.span);
   if (best !== null)
-    outline(context, axis, best, {
-      top,
-      cell,
-      rows,
-      colour: view.answer === null ? colours.none : colours.ink,
-      wide: 1.5,
-    });
+    outline(context, axis, best, look, { colour: view.answer === null ? colours.none : colours.ink, wide: 1.5 });
+}
+
+/** Lengths of spans beside the map, each with a line. @param {Context} context @param {TokenAxis} axis @param {Look} look */
+function paintLengths(context, axis, { mapTop, rows, cell, colours }) {
+  for (let row = 0; row < rows; row += row === 0 ? 4 : 5) {
+    const middle = mapTop + (row + 0.5) * cell;
+    context.fillStyle = colours.rule;
+    context.globalAlpha = 0.5;
+    context.fillRect(axis.left, middle - 1, axis.right - axis.left, 1);
+    context.globalAlpha = 1;
+    write(context, String(row + 1), axis.left - 6, middle, colours.soft, "right");
+  }
+  write(context, "length", axis.left - 6, mapTop - 12, colours.soft, "right");
 }
 
 /**
- * @param {Context} context @param {TokenAxis} axis @param {Run} span
- * @param {{ top: number, cell: number, rows: number, colour: string, wide: number }} options
+ * A frame around the cell of a span.
+ *
+ * @param {Context} context @param {TokenAxis} axis @param {Run} span @param {Look} look
+ * @param {{ colour: string, wide: number }} options
  */
-function outline(context, axis, span, { top, cell, rows, colour, wide }) {
+function outline(context, axis, span, { mapTop, cell, rows }, { colour, wide }) {
   const row = span.j - span.i;
   if (span.i < axis.from || span.i >= axis.to || row >= rows) return;
   context.strokeStyle = colour;
   context.lineWidth = wide;
-  context.strokeRect(axis.x(span.i) - 0.5, top + row * cell - 1, Math.max(3, axis.unit), cell + 1);
+  context.strokeRect(axis.x(span.i) - 0.5, mapTop + row * cell - 1, Math.max(3, axis.unit), cell + 1);
   context.lineWidth = 1;
 }
 
 /**
  * What is pointed at and what is selected, over the picture.
  *
- * @param {Context} context @param {TokenAxis} axis @param {SpanState} state
- * @param {{ laneTop: number, laneEnd: number, mapTop: number, rows: number, cell: number, colours: Colours }} options
+ * @param {Context} context @param {TokenAxis} axis @param {SpanState} state @param {Look} look
  */
-function paintPointed(context, axis, state, { laneTop, laneEnd, mapTop, rows, cell, colours }) {
-  const { spans } = state;
-  const chosen = state.chosen();
-  if (chosen !== null) {
-    const [i, j] =
-      chosen.span === null
-        ? [spans.tokenFrom(chosen.range[0]), spans.tokenFrom(chosen.range[1] - 1)]
-        : [chosen.span.i, chosen.span.j];
-    band(context, axis, i, j, { top: laneTop, bottom: laneEnd, colour: colours.ink, alpha: 0.1 });
-    if (chosen.span !== null)
-      outline(context, axis, chosen.span, { top: mapTop, cell, rows, colour: colours.ink, wide: 2.5 });
-  }
+function paintPointed(context, axis, state, look) {
+  const { colours } = look;
+  paintChosen(context, axis, state, look);
   const span = pointed(state);
   if (span === null) return;
-  band(context, axis, span.i, span.j, { top: laneTop, bottom: laneEnd, colour: colours.soft, alpha: 0.2 });
+  band(context, axis, span, look, { colour: colours.soft, alpha: 0.2 });
   const token = state.hover?.token;
-  if (token !== undefined && token >= axis.from && token < axis.to) {
-    // A token starts the spans of one column and ends those of one diagonal.
-    context.strokeStyle = colours.soft;
-    context.globalAlpha = 0.6;
-    context.strokeRect(axis.x(token) - 0.5, mapTop - 1, axis.unit, rows * cell);
-    context.beginPath();
-    context.moveTo(axis.x(token) + axis.unit, mapTop - 1);
-    context.lineTo(axis.x(token - rows + 1), mapTop + rows * cell);
-    context.stroke();
-    context.globalAlpha = 1;
-  }
-  outline(context, axis, span, { top: mapTop, cell, rows, colour: colours.none, wide: 2 });
+  if (token !== undefined && token >= axis.from && token < axis.to) paintToken(context, axis, token, look);
+  outline(context, axis, span, look, { colour: colours.none, wide: 2 });
+}
+
+/** @param {Context} context @param {TokenAxis} axis @param {SpanState} state @param {Look} look */
+function paintChosen(context, axis, state, look) {
+  const chosen = state.chosen();
+  if (chosen === null) return;
+  const { spans } = state,
+    [start, end] = chosen.range,
+    colour = look.colours.ink;
+  const run = chosen.span ?? { i: spans.tokenFrom(start), j: spans.tokenFrom(end - 1) };
+  band(context, axis, run, look, { colour, alpha: 0.1 });
+  if (chosen.span !== null) outline(context, axis, chosen.span, look, { colour, wide: 2.5 });
 }
 
 /**
- * @param {Context} context @param {TokenAxis} axis @param {number} i @param {number} j
- * @param {{ top: number, bottom: number, colour: string, alpha: number }} options
+ * A token starts the spans of one column and ends those of one diagonal.
+ *
+ * @param {Context} context @param {TokenAxis} axis @param {number} token @param {Look} look
  */
-function band(context, axis, i, j, { top, bottom, colour, alpha }) {
+function paintToken(context, axis, token, { mapTop, rows, cell, colours }) {
+  const colour = colours.soft,
+    high = rows * cell;
+  context.strokeStyle = colour;
+  context.globalAlpha = 0.6;
+  context.strokeRect(axis.x(token) - 0.5, mapTop - 1, axis.unit, high);
+  strokeLine(context, [axis.x(token) + axis.unit, mapTop - 1], [axis.x(token - rows + 1), mapTop + high], { colour });
+  context.globalAlpha = 1;
+}
+
+/**
+ * The tokens of a span over the lanes.
+ *
+ * @param {Context} context @param {TokenAxis} axis @param {Run} span @param {Look} look
+ * @param {{ colour: string, alpha: number }} options
+ */
+function band(context, axis, { i, j }, { laneTop, laneEnd }, { colour, alpha }) {
   const left = Math.max(axis.left, axis.x(i)),
     right = Math.min(axis.right, axis.x(j + 1));
   if (right <= left) return;
   context.globalAlpha = alpha;
   context.fillStyle = colour;
-  context.fillRect(left, top, right - left, bottom - top);
+  context.fillRect(left, laneTop, right - left, laneEnd - laneTop);
   context.globalAlpha = 1;
 }
 

@@ -1,87 +1,64 @@
 // @ts-check
-// The whole of a long text as a strip, and which of its tokens are drawn larger.
+// The whole of a long text with its windows, and which of its tokens are drawn larger.
 
-import { h } from "../dom.js";
+import { fill, h } from "../dom.js";
 import { clamp, fmt } from "../numbers.js";
-import { logShare, mix } from "./canvas.js";
+import { strokeLine } from "./canvas.js";
+import { binsOn, paintBins, TextFrame } from "./text_frame.js";
 
-/** @import { Colours, Context, SpanState } from "../types" */
+/** @import { Child, Colours, Context, SpanState } from "../types" */
+/** @import { Spans } from "./spans.js" */
+/** @import { Shown } from "./text_frame.js" */
 
 export const ROOM = 150; // tokens that one axis shows at a time
 
 /**
  * Where in a long text the axis stands: a slider whose thumb frames the part that is drawn larger.
  *
- * @param {SpanState} state @param {{ from: number, to: number }} shown @param {(middle?: number) => void} moved
+ * @param {SpanState} state @param {Shown} shown @param {() => void} draw
  */
-export function minimap(state, shown, moved) {
+export function minimap(state, shown, draw) {
   const { ui, spans } = state;
   if (spans.n <= ROOM) return { el: null, draw() {}, include() {} };
-  const size = () => shown.to - shown.from;
-  /** @param {number} from */
-  const put = (from, tokens = size()) => {
-    shown.from = Math.round(clamp(from, 0, spans.n - tokens));
-    shown.to = shown.from + tokens;
-    slider.thumb.style.setProperty("--wide", `${(100 * tokens) / spans.n}%`);
-  };
-  const slider = ui.slider({
-    label: "Part of the text that is drawn",
-    min: 0,
-    max: spans.n - size(),
-    step: 1,
-    page: size(),
-    value: 0,
-    share: () => size() / spans.n,
-    text: from => `tokens ${fmt.whole(from + 1)} to ${fmt.whole(from + size())} of ${fmt.whole(spans.n)}`,
-    input: from => {
-      put(from);
-      moved(shown.from + (size() >> 1));
+  const frame = new TextFrame(ui, {
+    shown,
+    unit: "tokens",
+    page: ROOM,
+    length: () => spans.n,
+    paint: (...canvas) => paintWhole(state, ...canvas),
+    moved: middle => {
+      draw();
+      if (middle !== undefined) state.reveal(middle);
     },
   });
-  slider.el.classList.add("ql-frame");
-  const picture = ui.canvas({ label: "", height: 26, paint: (...rest) => paintWhole(state, ...rest) });
-  picture.el.setAttribute("aria-hidden", "true");
-  slider.track.append(picture.el);
-  put(0);
-  /** @param {number} factor */
-  const zoom = factor => {
-    const middle = (shown.from + shown.to) / 2,
-      tokens = Math.round(clamp(size() * factor, 20, Math.min(spans.n, 600)));
-    put(middle - tokens / 2, tokens);
-    slider.limit(0, spans.n - tokens);
-    slider.set(shown.from);
-    moved();
-  };
-  return {
-    el: h("div", { class: "ql-whole" }, wholeHeading(state, zoom), slider.el),
-    draw: picture.draw,
-    /** @param {number} token */
-    include(token) {
-      if (token < shown.from || token >= shown.to) put(token - size() / 2);
-      slider.set(shown.from);
-      moved();
-    },
-  };
+  frame.put(0);
+  fill(frame.heading, wholeHeading(state, frame));
+  return { el: frame.el, draw: frame.picture.draw, include: (/** @type {number} */ token) => frame.include(token) };
 }
 
 /**
  * How long the text is, and buttons for more or fewer tokens.
  *
- * @param {SpanState} state @param {(factor: number) => void} zoom
+ * @param {SpanState} state @param {TextFrame} frame @returns {Child}
  */
-function wholeHeading({ ui, view, spans }, zoom) {
+function wholeHeading({ ui, view, spans }, frame) {
   const windows = view.windows.length > 1 ? ` in ${view.windows.length} windows` : "";
-  return h(
-    "div",
-    { class: "ql-h" },
+  return [
     `The whole text: ${fmt.count(spans.n, "token")}${windows}`,
     h(
       "span",
       { class: "ql-tools ql-push" },
-      ui.button("−", () => zoom(1.6), { small: true, name: "Show more tokens" }),
-      ui.button("+", () => zoom(1 / 1.6), { small: true, name: "Show fewer tokens" }),
+      ui.button("−", () => zoom(frame, 1.6), { small: true, name: "Show more tokens" }),
+      ui.button("+", () => zoom(frame, 1 / 1.6), { small: true, name: "Show fewer tokens" }),
     ),
-  );
+  ];
+}
+
+/** Show so many times as many tokens around the same middle. @param {TextFrame} frame @param {number} factor */
+function zoom(frame, factor) {
+  const { from, to } = frame.shown;
+  const tokens = Math.round(clamp(frame.size * factor, 20, Math.min(frame.length(), 600)));
+  frame.resize((from + to) / 2 - tokens / 2, tokens);
 }
 
 /**
@@ -92,27 +69,25 @@ function wholeHeading({ ui, view, spans }, zoom) {
  */
 function paintWhole(state, context, width, height, colours) {
   const { spans, view } = state;
-  const strip = view.windows.length > 1 ? height - 9 : height;
-  /** @param {number} t */
-  const x = t => (width * t) / spans.n;
-  const bins = Math.max(1, Math.floor(width / 3)),
-    mass = new Float32Array(bins);
-  for (let t = 0; t < spans.n; t++) mass[Math.floor((bins * t) / spans.n)] += state.share() * spans.starts[t];
+  const high = view.windows.length > 1 ? height - 9 : height;
+  const mass = new Float32Array(binsOn(width));
+  for (let t = 0; t < spans.n; t++) {
+    mass[Math.floor((mass.length * t) / spans.n)] += state.share() * spans.starts[t];
+  }
   context.fillStyle = colours.field;
-  context.fillRect(0, 0, width, strip);
-  mass.forEach((p, k) => {
-    const depth = logShare(p, 3);
-    if (depth < 0.04) return;
-    context.fillStyle = mix(colours.field, colours.answer, depth);
-    context.fillRect((width * k) / bins, 0, width / bins, strip);
-  });
-  if (view.windows.length === 1) return;
-  context.strokeStyle = colours.soft;
-  spans.windows.forEach(({ first, last }, w) => {
-    const y = strip + 3 + 4 * (w % 2);
-    context.beginPath();
-    context.moveTo(x(first) + 0.5, y);
-    context.lineTo(x(last) - 0.5, y);
-    context.stroke();
+  context.fillRect(0, 0, width, high);
+  paintBins(context, mass, { y: 0, width, high, hue: colours.answer, colours });
+  if (view.windows.length > 1) paintWindows(context, spans, { y: high + 3, width, colour: colours.soft });
+}
+
+/**
+ * From which token to which each window reaches, by turns on two lines, since they overlap.
+ *
+ * @param {Context} context @param {Spans} spans @param {{ y: number, width: number, colour: string }} options
+ */
+function paintWindows(context, { n, windows }, { y, width, colour }) {
+  windows.forEach(({ first, last }, w) => {
+    const level = y + 4 * (w % 2);
+    strokeLine(context, [(width * first) / n + 0.5, level], [(width * last) / n - 0.5, level], { colour });
   });
 }
