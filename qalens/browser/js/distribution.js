@@ -167,16 +167,14 @@ function legalSpans(
   const width = (finish.length ? bounds(Array.from(finish))[1] : 0) + 1;
   windows.forEach(({ first, count, from }, window) => {
     const { start, end } = logits[window];
-    for (let a = 0; a < count; a++) {
-      for (let b = a; b < Math.min(count, a + longest); b++) {
-        const [i, j] = [first + a, first + b];
-        const score = start[from + a] + end[from + b];
+    for (let i = first; i < first + count; i++) {
+      for (let j = i; j < Math.min(first + count, i + longest); j++) {
+        const score = start[from + i - first] + end[from + j - first];
         if (begin[i] >= finish[j] || score === -Infinity) continue;
         const key = begin[i] * width + finish[j];
         const known = best.get(key);
-        if (known === undefined || score > known.score || (score === known.score && before({ i, j, window }, known))) {
+        if (known === undefined || score > known.score || (score === known.score && before({ i, j, window }, known)))
           best.set(key, { start: begin[i], end: finish[j], score, window, i, j });
-        }
       }
     }
   });

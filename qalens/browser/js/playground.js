@@ -7,10 +7,13 @@ import { answerAt, decisionSentence } from "./decision.js";
 
 /** @typedef {import("./decision.js").Facts & {noAnswer: number}} Found
  * @typedef {Found & {view: any, arrays: Record<string, any>, windows: any}} Reading
- * @typedef {{question: string, context: string, reading: Reading}} Shown */
+ * @typedef {{question: string, context: string, reading: Reading}} Shown
+ * @typedef {{label: string, question: string, context: string}} Example */
 
 const PAUSE = 500, // milliseconds without a key after which a text is read
   REST = 200; // milliseconds after which a move of the threshold has ended
+// What is chosen in the explorer of spans at first.
+const CHOSEN = { selected: null, scale: "probability", given_answer: true };
 
 /** The sentences of a text as ranges of characters. */
 export function sentencesOf(/** @type {string} */ text) {
@@ -73,13 +76,15 @@ class Playground {
       if (this.pinned !== null) this.put(this.pinned.question, this.pinned.context);
     });
     this.part("leave-out").addEventListener("click", () => this.leaveOut());
-    for (const example of this.facts.examples) {
-      const button = h("button", { type: "button" }, example.label);
-      button.addEventListener("click", () => this.put(example.question, example.context));
-      this.part("examples").append(button);
-    }
+    this.facts.examples.forEach((/** @type {Example} */ example) => this.offer(example));
     this.worker.addEventListener("message", event => this.hear(event.data));
     this.put(this.facts.examples[0].question, this.facts.examples[0].context);
+  }
+  /** A button that puts an example into the fields. */
+  offer(/** @type {Example} */ { label, question, context }) {
+    const button = h("button", { type: "button" }, label);
+    button.addEventListener("click", () => this.put(question, context));
+    this.part("examples").append(button);
   }
   put(/** @type {string} */ question, /** @type {string} */ context) {
     this.part("question").value = question;
@@ -152,13 +157,7 @@ class Playground {
     const { arrays, windows } = shown.reading;
     const decision = noAnswerExplorer.stillModel({ view: windows, threshold: this.facts.threshold, selected: 0 });
     this.models = { spans: null, decision };
-    this.models.spans = spanExplorer.stillModel({
-      view: this.spanView(shown),
-      ...arrays,
-      selected: null,
-      scale: "probability",
-      given_answer: true,
-    });
+    this.models.spans = spanExplorer.stillModel({ view: this.spanView(shown), ...arrays, ...CHOSEN });
     // An explorer finds its size where it is seen.
     this.part("result").hidden = false;
     spanExplorer.draw({ model: this.models.spans, el: this.part("spans") });
@@ -220,23 +219,11 @@ class Playground {
     if (this.shown === null) return;
     const { context, reading: whole } = this.shown;
     const [start, end] = sentencesOf(context)[k];
-    const before = answerAt(whole, this.threshold)?.text,
-      after = answerAt(reading, this.threshold)?.text;
     const text = Array.from(context).slice(start, end).join("").trim();
-    this.part("sentences").append(
-      h(
-        "li",
-        { class: before === after ? null : "turned" },
-        said(text),
-        h(
-          "span",
-          { class: "small" },
-          " Without it: ",
-          this.answerWords(reading),
-          `, null margin ${fmt.signed(reading.margin - whole.margin)}.`,
-        ),
-      ),
-    );
+    const turned = answerAt(whole, this.threshold)?.text !== answerAt(reading, this.threshold)?.text;
+    const change = `, null margin ${fmt.signed(reading.margin - whole.margin)}.`;
+    const without = h("span", { class: "small" }, " Without it: ", this.answerWords(reading), change);
+    this.part("sentences").append(h("li", { class: turned ? "turned" : null }, said(text), without));
     this.say(k + 1 < of ? `sentence ${k + 2} of ${of}` : "");
   }
 }

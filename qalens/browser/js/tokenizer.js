@@ -23,6 +23,13 @@ export function tokenizer(tables) {
   };
 }
 
+/** @param {Encoding} found @param {number} id @param {number} start @param {number} end */
+function add(found, id, start, end) {
+  found.ids.push(id);
+  found.starts.push(start);
+  found.ends.push(end);
+}
+
 /** @param {[number, number][]} ranges @returns {(code: number) => boolean} */
 function within(ranges) {
   return code => {
@@ -41,35 +48,41 @@ function within(ranges) {
 /** @param {WordPieceTables} tables @returns {(text: string) => Encoding} */
 function wordPiece(tables) {
   const ids = new Map(tables.vocabulary.map((piece, id) => [piece, id]));
-  const lettersOf = lettersBy(tables);
-  const isBlank = within(tables.blank),
-    isSign = within(tables.sign);
+  const lettersOf = lettersBy(tables),
+    wordsOf = wordsBy(tables);
 
   return text => {
     /** @type {Encoding} */
     const found = { ids: [], starts: [], ends: [] };
     const { characters, places } = normalised(text, lettersOf);
-    const word = (/** @type {number} */ first, /** @type {number} */ last) => {
-      if (first === last) return;
+    for (const [first, last] of wordsOf(characters)) {
       const pieces = last - first > tables.longest ? null : greedy(characters.slice(first, last), ids, tables.prefix);
       for (const [id, a, b] of pieces ?? [[tables.unknown, 0, last - first]]) {
-        found.ids.push(id);
-        found.starts.push(places[first + a]);
-        found.ends.push(places[first + b - 1] + 1);
+        add(found, id, places[first + a], places[first + b - 1] + 1);
       }
-    };
-    let from = 0;
-    characters.forEach((character, k) => {
-      const code = /** @type {number} */ (character.codePointAt(0));
-      const blank = isBlank(code),
-        sign = isSign(code);
-      if (!blank && !sign) return;
-      word(from, k);
-      if (sign) word(k, k + 1);
-      from = k + 1;
-    });
-    word(from, characters.length);
+    }
     return found;
+  };
+}
+
+/** Where words begin and end: blanks part them, and a sign is one of its own. @param {WordPieceTables} tables */
+function wordsBy({ blank, sign }) {
+  const isBlank = within(blank),
+    isSign = within(sign);
+  return (/** @type {string[]} */ characters) => {
+    /** @type {[number, number][]} */
+    const words = [];
+    let from = 0;
+    for (const [k, character] of characters.entries()) {
+      const code = /** @type {number} */ (character.codePointAt(0)),
+        signed = isSign(code);
+      if (!signed && !isBlank(code)) continue;
+      words.push([from, k]);
+      if (signed) words.push([k, k + 1]);
+      from = k + 1;
+    }
+    words.push([from, characters.length]);
+    return words.filter(([first, last]) => first < last);
   };
 }
 
@@ -136,29 +149,30 @@ const UTF8 = new TextEncoder();
 
 /** @param {BpeTables} tables @returns {(text: string) => Encoding} */
 function bytePairs(tables) {
-  const ids = new Map(tables.vocabulary.map((piece, id) => [piece, id]));
-  const letters = tables.bytes.map(letter => /** @type {number} */ (ids.get(letter)));
-  const merges = mergesOf(tables, ids),
-    trim = tables.trim ? trimmer(tables) : null;
-
+  const symbolsOf = symbolsBy(tables);
   return text => {
     /** @type {Encoding} */
     const found = { ids: [], starts: [], ends: [] };
     const added = tables.prefixSpace && text !== "" && !text.startsWith(" ") ? 1 : 0;
-    const given = added ? ` ${text}` : text;
     let place = -added;
-    for (const [piece] of given.matchAll(PIECES)) {
-      const symbols = symbolsOf(piece, place, letters);
-      merge(symbols, merges);
-      for (const { id, start, end } of symbols) {
-        const [a, b] = trim === null ? [start, end] : trim(id, start, end);
-        found.ids.push(id);
-        found.starts.push(Math.max(0, a));
-        found.ends.push(Math.max(0, b));
-      }
+    for (const [piece] of (added ? ` ${text}` : text).matchAll(PIECES)) {
+      for (const { id, start, end } of symbolsOf(piece, place)) add(found, id, Math.max(0, start), Math.max(0, end));
       place += Array.from(piece).length;
     }
     return found;
+  };
+}
+
+/** The symbols of a piece whose first character has this place. @param {BpeTables} tables */
+function symbolsBy(tables) {
+  const ids = new Map(tables.vocabulary.map((piece, id) => [piece, id]));
+  const letters = tables.bytes.map(letter => /** @type {number} */ (ids.get(letter)));
+  const merges = mergesOf(tables, ids),
+    trim = trimmer(tables);
+  return (/** @type {string} */ piece, /** @type {number} */ place) => {
+    const symbols = symbolsIn(piece, place, letters);
+    merge(symbols, merges);
+    return tables.trim ? symbols.map(trim) : symbols;
   };
 }
 
@@ -167,7 +181,7 @@ function bytePairs(tables) {
  *
  * @param {string} piece @param {number} place of its first character @param {number[]} letters
  */
-function symbolsOf(piece, place, letters) {
+function symbolsIn(piece, place, letters) {
   /** @type {PlacedSymbol[]} */
   const symbols = [];
   for (const [k, character] of Array.from(piece).entries()) {
@@ -215,19 +229,19 @@ function merge(symbols, merges) {
 }
 
 /**
- * The characters of a token without the spaces at its edges, as the tokenizers library counts them.
+ * A token without the spaces at its edges, as the tokenizers library counts them.
  *
  * @param {BpeTables} tables
  */
 function trimmer({ vocabulary, bytes, prefixSpace }) {
   const space = new RegExp(`^${bytes[32]}+`, "u"),
     spaceBehind = new RegExp(`${bytes[32]}+$`, "u");
-  return (/** @type {number} */ id, /** @type {number} */ start, /** @type {number} */ end) => {
+  return (/** @type {PlacedSymbol} */ { id, start, end }) => {
     const piece = vocabulary[id],
       spaces = space.exec(piece),
       behind = spaceBehind.exec(piece);
     const before = prefixSpace && start <= 0 ? 0 : spaces === null ? 0 : spaces[0].length;
     const from = Math.min(start + before, end);
-    return [from, behind === null ? end : Math.max(end - behind[0].length, from)];
+    return { id, start: from, end: behind === null ? end : Math.max(end - behind[0].length, from) };
   };
 }

@@ -18,6 +18,8 @@ const LEAST = 0.0005, // what would round to a probability of 0.000 is not shown
   SHOWN = 300, // characters of a question and of an answer
   LISTED = 120, // characters of a span in a list
   CUT = 0.1; // the probability from which a place is one of several answers
+// What a text without any span leaves out.
+const NO_BEST = { best: null, rival: null, log_total: null, ranking: [], below: [] };
 
 const finite = (/** @type {number} */ x) => (Number.isFinite(x) ? x : null);
 const sum = (/** @type {Iterable<number>} */ values) => {
@@ -25,6 +27,8 @@ const sum = (/** @type {Iterable<number>} */ values) => {
   for (const value of values) total += value;
   return total;
 };
+/** A line without quotations. */
+const unquoted = (/** @type {string} */ text) => [[text, false]];
 /** −Σ p log₂ p; zeros count nothing. */
 const entropy = (/** @type {number[]} */ p) => 0 - sum(p.map(one => (one > 0 ? one * Math.log2(one) : 0)));
 
@@ -39,60 +43,75 @@ function listed(/** @type {Cluster[]} */ clusters, /** @type {Span | null} */ be
  * those of an answer.
  */
 export function spanView(/** @type {Distribution} */ found) {
-  const clusters = found.clusters();
-  const groups = groupsOf(found, clusters);
-  const { best } = found;
-  const rival =
-    best && groups.find(({ best: one, given }) => given >= LEAST && !overlap(one.span, [best.start, best.end]));
+  const clusters = found.clusters(),
+    groups = groupsOf(found, clusters);
   return {
     context: found.characters.join(""),
-    best: best === null ? null : answerOf(found, best),
-    rival: rival ? answerOf(found, rival.of) : null,
     none: found.noAnswer,
     longest: found.longest,
     log_normalizer: found.logNormalizer,
-    log_total: best === null ? null : finite(found.logTotal),
     null: nullLogits(found),
     windows: found.windows.map(({ first, count }) => [first, count]),
     documents: null,
-    ranking: best === null ? [] : [ranking(groups)],
     picks: groups.flatMap(group => [group.best, ...group.copies].map(row => row.span)),
-    below: best === null ? [] : [uncertaintyNode(uncertainty(found, clusters)), classicNode(classic(found, best))],
-    numbers: listed(clusters, best),
+    numbers: listed(clusters, found.best),
     set: null,
+    ...(found.best === null ? NO_BEST : bestView(found, found.best, clusters, groups)),
+  };
+}
+
+/** The best span, its strongest rival elsewhere, and what is said of all spans. */
+function bestView(
+  /** @type {Distribution} */ found,
+  /** @type {Span} */ best,
+  /** @type {Cluster[]} */ clusters,
+  /** @type {ReturnType<typeof groupsOf>} */ groups,
+) {
+  const rival = groups.find(({ best: one, given }) => given >= LEAST && !overlap(one.span, [best.start, best.end]));
+  return {
+    best: answerOf(found, best),
+    rival: rival ? answerOf(found, rival.of) : null,
+    log_total: finite(found.logTotal),
+    ranking: [ranking(groups)],
+    below: [uncertaintyNode(uncertainty(found, clusters)), classicNode(classic(found, best))],
   };
 }
 
 /** The numbers of each token that travel beside it. */
 export function spanArrays(/** @type {Distribution} */ found) {
   const { begin, finish } = found.edges;
-  const n = begin.length;
-  const places = new Int32Array(2 * n),
-    chances = new Float32Array(3 * n),
-    start = new Float64Array(n),
+  const places = Int32Array.from({ length: 2 * begin.length }, (_, k) => (k % 2 ? finish : begin)[k >> 1]);
+  return { places, logits: textLogits(found), chances: chancesOf(found) };
+}
+
+/** Of each token the probability to be in the answer; of each that it starts it; of each that it ends it. */
+function chancesOf(/** @type {Distribution} */ found) {
+  const { begin, finish } = found.edges;
+  const n = begin.length,
+    inclusion = found.inclusion();
+  const start = new Float64Array(n),
     end = new Float64Array(n);
   for (const span of found.spans) {
     const p = found.given(span);
     start[span.i] += p;
     end[span.j] += p;
   }
-  const inclusion = found.inclusion();
-  for (let t = 0; t < n; t++) {
-    places.set([begin[t], finish[t]], 2 * t);
-    chances[t] = begin[t] < finish[t] ? inclusion[begin[t]] : 0;
-  }
-  chances.set(start, n);
-  chances.set(end, 2 * n);
+  const within = Array.from(begin, (from, t) => (from < finish[t] ? inclusion[from] : 0));
+  return Float32Array.from([...within, ...start, ...end]);
+}
+
+/** The start logits of the text in each window, then its end logits there. */
+function textLogits(/** @type {Distribution} */ found) {
   const parts = found.windows.flatMap(({ from, count }, w) =>
     [found.logits[w].start, found.logits[w].end].map(logits => logits.subarray(from, from + count)),
   );
-  const logits = new Float32Array(sum(parts.map(part => part.length)));
+  const all = new Float32Array(sum(parts.map(part => part.length)));
   let at = 0;
   for (const part of parts) {
-    logits.set(part, at);
+    all.set(part, at);
     at += part.length;
   }
-  return { places, logits, chances };
+  return all;
 }
 
 /** What the explorer of no answer shows of one reading. */
@@ -101,56 +120,71 @@ export function noAnswerView(
   /** @type {string} */ question,
   /** @type {import("./tokenizer.js").Encoding} */ text,
 ) {
-  const { best } = found;
   const reading = {
     question: cut(question, SHOWN),
-    best: best === null ? null : cutMiddle(found.textOf(best), LISTED),
-    score: best === null ? null : finite(best.score),
+    ...bestWords(found),
     null: finite(found.nullScore),
     margin: finite(found.margin),
-    p: best === null ? null : found.probability(best),
-    none: found.noAnswer,
+    p: found.best === null ? null : found.probability(found.best),
     golds: null,
     f1: null,
     outcome: null,
     rule: "min",
-    windows: found.windows.map(({ first, count }, w) => {
-      const alone = found.windows.length === 1 ? found : found.alone(w);
-      return {
-        null: finite(found.nullScores[w]),
-        score: alone.best === null ? null : finite(alone.best.score),
-        best: alone.best === null ? null : cutMiddle(alone.textOf(alone.best), LISTED),
-        none: alone.noAnswer,
-        held: count ? [text.starts[first], text.ends[first + count - 1]] : null,
-        document: null,
-      };
-    }),
+    windows: found.windows.map((_, w) => windowView(found, w, text)),
   };
   return { readings: [reading], curve: null, promise: null, heads: heads(found, question) };
 }
 
+/** What one window says alone, and the characters that it holds. */
+function windowView(
+  /** @type {Distribution} */ found,
+  /** @type {number} */ w,
+  /** @type {import("./tokenizer.js").Encoding} */ text,
+) {
+  const { first, count } = found.windows[w];
+  return {
+    null: finite(found.nullScores[w]),
+    ...bestWords(found.windows.length === 1 ? found : found.alone(w)),
+    held: count ? [text.starts[first], text.ends[first + count - 1]] : null,
+    document: null,
+  };
+}
+
+/** The best span with its score, and the probability of no answer. */
+function bestWords(/** @type {Distribution} */ found) {
+  const { best, noAnswer: none } = found;
+  if (best === null) return { best: null, score: null, none };
+  return { best: cutMiddle(found.textOf(best), LISTED), score: finite(best.score), none };
+}
+
 /** What the head says of a reading where it abstains, and where it answers: lines as [text, whether it is quoted]. */
 function heads(/** @type {Distribution} */ found, /** @type {string} */ question) {
-  const { best } = found,
-    asked = cut(question, SHOWN),
+  const asked = cut(question, SHOWN),
     none = fmt.percent(found.noAnswer);
-  const line = (/** @type {string} */ text) => [[text, false]];
-  const abstains = { asked, said: line(NO_ANSWER), number: none, tone: "none" };
-  const why = { notes: [line("probability of no answer")], below: [abstention(found, none)] };
-  if (best === null) return [0, 1].map(() => ({ ...abstains, ...why }));
-  const near = found.spans.filter(span => overlap([span.start, span.end], [best.start, best.end]));
-  const answers = {
+  const abstains = {
     asked,
+    said: unquoted(NO_ANSWER),
+    number: none,
+    tone: "none",
+    notes: [unquoted("probability of no answer")],
+    below: [abstention(found, none)],
+  };
+  return [abstains, found.best === null ? abstains : { asked, ...answerHead(found, found.best) }];
+}
+
+/** What the head says of an answer. */
+function answerHead(/** @type {Distribution} */ found, /** @type {Span} */ best) {
+  const near = found.spans.filter(span => overlap([span.start, span.end], [best.start, best.end]));
+  return {
     said: [[cut(found.textOf(best), SHOWN), true]],
     number: fmt.percent(Math.min(1, sum(near.map(span => found.probability(span))))),
     tone: "answer",
     notes: [
-      line("probability that the answer is here"),
-      line(`${fmt.percent(found.probability(best))} for exactly these words`),
+      unquoted("probability that the answer is here"),
+      unquoted(`${fmt.percent(found.probability(best))} for exactly these words`),
     ],
     below: [],
   };
-  return [{ ...abstains, ...why }, answers];
 }
 
 /** Why there is no answer, in one plain sentence. */
@@ -188,33 +222,38 @@ function overlap(/** @type {number[]} */ [a, b], /** @type {number[]} */ [c, d])
 
 /** The most probable clusters with their near-copies, without those that a reader would see as 0.000. */
 function groupsOf(/** @type {Distribution} */ found, /** @type {Cluster[]} */ clusters) {
-  const answerable = Math.exp(found.logTotal - found.logNormalizer);
-  const row = (/** @type {Span} */ span) => {
-    const at = tokensOf(found, span),
-      { start, end } = found.logits[span.window];
-    return {
-      ...answerOf(found, span),
-      text: cutMiddle(found.textOf(span), LISTED),
-      given: found.given(span),
-      start: finite(start[at.start]),
-      end: finite(end[at.end]),
-    };
-  };
   return clusters
     .slice(0, MOST_GROUPS)
-    .map(({ best, probability, spans }) => {
-      const copies = spans.slice(1, 1 + MOST_COPIES).filter(span => found.given(span) >= LEAST);
-      return {
-        of: best,
-        best: row(best),
-        copies: copies.map(row),
-        size: spans.length,
-        hidden: spans.length - 1 - copies.length,
-        p: probability,
-        given: answerable ? Math.min(1, probability / answerable) : 0,
-      };
-    })
+    .map(cluster => groupOf(found, cluster))
     .filter((group, k) => k === 0 || group.given >= LEAST);
+}
+
+/** The best span of a cluster with its near-copies, and what all of it has together. */
+function groupOf(/** @type {Distribution} */ found, /** @type {Cluster} */ { best, probability, spans }) {
+  const answerable = Math.exp(found.logTotal - found.logNormalizer);
+  const copies = spans.slice(1, 1 + MOST_COPIES).filter(span => found.given(span) >= LEAST);
+  return {
+    of: best,
+    best: rowOf(found, best),
+    copies: copies.map(span => rowOf(found, span)),
+    size: spans.length,
+    hidden: spans.length - 1 - copies.length,
+    p: probability,
+    given: answerable ? Math.min(1, probability / answerable) : 0,
+  };
+}
+
+/** A span in the list of spans. */
+function rowOf(/** @type {Distribution} */ found, /** @type {Span} */ span) {
+  const at = tokensOf(found, span),
+    { start, end } = found.logits[span.window];
+  return {
+    ...answerOf(found, span),
+    text: cutMiddle(found.textOf(span), LISTED),
+    given: found.given(span),
+    start: finite(start[at.start]),
+    end: finite(end[at.end]),
+  };
 }
 
 /** The start and end logit of the null token whose score counts. */
@@ -280,31 +319,34 @@ function uncertainty(/** @type {Distribution} */ found, /** @type {Cluster[]} */
 
 /** The product of two softmaxes for the best span in its window, and what share of such products is no prediction. */
 function classic(/** @type {Distribution} */ found, /** @type {Span} */ best) {
-  const window = found.windows[best.window],
-    logits = found.logits[best.window];
-  const [start, end] = [softmax(logits.start), softmax(logits.end)];
-  const alone = found.alone(best.window);
-  const inside = [start, end].map(p => p.subarray(window.from, window.from + window.count));
-  const at = tokensOf(found, best);
-  const null_ = window.nullIndex;
-  const legal = sum(
-    alone.spans.map(span => {
-      const place = tokensOf(alone, span);
-      return start[place.start] * end[place.end];
-    }),
-  );
-  const lost = {
-    ...reversedAndTooLong(inside[0], inside[1], found.longest),
-    mixed: start[null_] * sum(inside[1]) + sum(inside[0]) * end[null_],
-  };
-  const outside = 1 - legal - start[null_] * end[null_] - lost.reversed - lost.too_long - lost.mixed;
+  const logits = found.logits[best.window],
+    [start, end] = [softmax(logits.start), softmax(logits.end)],
+    at = tokensOf(found, best);
   return {
     start: start[at.start],
     end: end[at.end],
     score: start[at.start] * end[at.end],
-    lost: { ...lost, outside: Math.max(0, outside) },
+    lost: lostBy(found, best.window, start, end),
     window: best.window,
   };
+}
+
+/** What share of the product is no prediction, by why it is none. */
+function lostBy(
+  /** @type {Distribution} */ found,
+  /** @type {number} */ w,
+  /** @type {Float64Array} */ start,
+  /** @type {Float64Array} */ end,
+) {
+  const { from, count, nullIndex } = found.windows[w];
+  const [starts, ends] = [start, end].map(p => p.subarray(from, from + count));
+  const alone = found.alone(w);
+  const products = alone.spans.map(span => tokensOf(alone, span)).map(at => start[at.start] * end[at.end]);
+  const none = start[nullIndex] * end[nullIndex],
+    mixed = start[nullIndex] * sum(ends) + sum(starts) * end[nullIndex];
+  const lost = { ...reversedAndTooLong(starts, ends, found.longest), mixed };
+  const outside = 1 - sum(products) - none - lost.reversed - lost.too_long - lost.mixed;
+  return { ...lost, outside: Math.max(0, outside) };
 }
 
 /** How much of the product falls on pairs with the end before the start, and on pairs of more than `longest` tokens. */

@@ -23,23 +23,27 @@ export function makeWindows(template, asked, text, maxLength, stride) {
   const question = questionLength(asked.ids.length, shared, stride);
   const room = shared - question;
   const total = text.ids.length;
-  const headIds = [...template.before, ...asked.ids.slice(0, question), ...template.between];
-  const headTypes = [
-    ...template.beforeTypes,
-    ...new Array(question).fill(template.questionType),
-    ...template.betweenTypes,
-  ];
+  const head = headOf(template, asked.ids.slice(0, question));
   /** @type {Window[]} */
   const windows = [];
   const last = total > room ? Math.max(1, total - stride) : 1;
   for (let first = 0; first < last; first += room - stride) {
     const piece = text.ids.slice(first, first + room);
-    const ids = [...headIds, ...piece, ...template.after];
-    const types = [...headTypes, ...new Array(piece.length).fill(template.contextType), ...template.afterTypes];
-    const nullIndex = nullPlace(template, ids, headIds.length, piece.length);
-    windows.push({ ids, types, first, count: piece.length, from: headIds.length, nullIndex });
+    const ids = [...head.ids, ...piece, ...template.after];
+    const types = [...head.types, ...new Array(piece.length).fill(template.contextType), ...template.afterTypes];
+    const nullIndex = nullPlace(template, ids, head.ids.length, piece.length);
+    windows.push({ ids, types, first, count: piece.length, from: head.ids.length, nullIndex });
   }
   return windows;
+}
+
+/** The question with the special tokens around it, which every window begins with. */
+function headOf(/** @type {Template} */ template, /** @type {number[]} */ question) {
+  const { before, between, beforeTypes, betweenTypes, questionType } = template;
+  return {
+    ids: [...before, ...question, ...between],
+    types: [...beforeTypes, ...question.map(() => questionType), ...betweenTypes],
+  };
 }
 
 /** How many tokens of the question stay; at least half of a window is the text's. */
