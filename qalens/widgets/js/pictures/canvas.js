@@ -4,7 +4,7 @@
 import { h } from "../dom.js";
 import { clamp } from "../numbers.js";
 
-/** @import { Attributes, Colours, Context, Paint } from "../types" */
+/** @import { Attributes, Context, Paint } from "../types" */
 /** @import { Ui } from "../ui.js" */
 
 // --- colours ----------------------------------------------------------------------------------------------------------
@@ -90,7 +90,7 @@ export function isolated(text) {
   return text.replace(/[\u202a-\u202e\u2066-\u2069]/g, "\ufffd");
 }
 
-// --- token axes and their pictures ------------------------------------------------------------------------------------
+// --- token axes -------------------------------------------------------------------------------------------------------
 
 /** The tokens from `from` to `to` across `width` pixels, from `left` on. */
 export class TokenAxis {
@@ -115,44 +115,4 @@ export class TokenAxis {
     const token = this.from + Math.floor((x - this.left) / this.unit);
     return token >= this.from && token < this.to ? token : -1;
   }
-}
-
-/**
- * Bars from a line, up for `direction` −1 and down for 1: `values` of the tokens of an axis (an array, or a function of
- * the token); `high` is the length of `most`.
- *
- * @param {Context} context @param {TokenAxis} axis @param {ArrayLike<number> | ((token: number) => number)} values
- * @param {{ y: number, high: number, most: number, colour: string, direction?: number }} options
- */
-export function paintBars(context, axis, values, { y, high, most, colour, direction = -1 }) {
-  context.fillStyle = colour;
-  const gap = axis.unit > 6 ? 1 : 0;
-  for (let t = axis.from; t < axis.to; t++) {
-    const length = (high * clamp(typeof values === "function" ? values(t) : values[t], 0, most)) / most;
-    if (length < 0.15) continue;
-    const size = Math.max(1, length);
-    context.fillRect(axis.x(t) + gap / 2, direction < 0 ? y - size : y, Math.max(0.75, axis.unit - gap), size);
-  }
-}
-
-/**
- * A band of cells: first token across, length in tokens down; `share(first, length)` is from 0 (blank) to 1.
- *
- * @param {Context} context @param {TokenAxis} axis
- * @param {{ y: number, rows: number, cell: number, share: (first: number, length: number) => number, colours: Colours,
- * hue?: string }} options
- */
-export function paintBand(context, axis, { y, rows, cell, share, colours, hue = "answer" }) {
-  const gap = axis.unit > 6 ? 1 : 0,
-    below = cell > 4 ? 1 : 0;
-  context.fillStyle = colours[hue];
-  for (let t = axis.from; t < axis.to; t++) {
-    for (let row = 0; row < rows; row++) {
-      const depth = share(t, row + 1);
-      if (depth < 0.04) continue;
-      context.globalAlpha = depth;
-      context.fillRect(axis.x(t) + gap / 2, y + row * cell, Math.max(0.75, axis.unit - gap), cell - below);
-    }
-  }
-  context.globalAlpha = 1;
 }

@@ -347,7 +347,7 @@ function fitWhole(whole, { n, change, most }) {
   whole.el.hidden = n <= STRETCH;
   fill(whole.heading, h("span", {}, `Both texts: ${fmt.count(n, "character")}`));
   whole.include(most > 0 ? change.findIndex(x => Math.abs(x) === most) : was);
-  whole.picture.draw();
+  whole.draw();
 }
 
 /**

@@ -1,14 +1,16 @@
 // @ts-check
 // The map of attention heads: how a number of the reading changes when one of them says nothing.
 
-import { listOf, quotations, worker } from "../computing.js";
-import { append, fill, h } from "../dom.js";
+import { quotations, worker } from "../computing.js";
+import { fill, h } from "../dom.js";
 import { clamp, fmt, NO_ANSWER } from "../numbers.js";
 import { title } from "../parts.js";
 import { pointer } from "../ui.js";
-import { mix } from "./canvas.js";
+import { layered, mix, write } from "./canvas.js";
+import { computedList } from "./computed_list.js";
+import { traitChoice } from "./trait_choice.js";
 
-/** @import { Canvas, Child, Colours, Context, HeadsEntry } from "../types" */
+/** @import { Attributes, Child, Colours, Context, HeadsEntry, Paint } from "../types" */
 /** @import { Ui } from "../ui.js" */
 
 export const GUTTER = 34; // pixels left of a map, for the numbers of its rows
@@ -21,108 +23,93 @@ const TARGETS = [
   ["no_answer", NO_ANSWER],
   ["margin", "margin"],
 ];
+/** @type {[string, string][]} */
+const PUT = [
+  ["zero", "zero"],
+  ["mean", "its mean"],
+];
+/** How far a key moves over layers, and over heads. @type {Record<string, [number, number] | undefined>} */
+const HEAD_STEPS = {
+  ArrowRight: [0, 1],
+  ArrowLeft: [0, -1],
+  ArrowDown: [1, 0],
+  ArrowUp: [-1, 0],
+  Home: [0, -Infinity],
+  End: [0, Infinity],
+};
 
 /**
  * What the parts of a map of heads share: what is drawn, how many pixels a head is wide, and which head is pointed at.
  *
  * @typedef {{ ui: Ui, entry: () => HeadsEntry | null, unit: number, row: number | null, head: number | null }} HeadsState
  */
+/** @typedef {(row: number | null, head: number | null) => void} PointAtHead */
 
 /** @param {{ ui: Ui }} state */
 export function headMap({ ui }) {
   const live = ui.get("live") && !ui.still;
-  const el = h("section", {});
   /** @returns {HeadsEntry | null} */
   const entry = () => ui.get("found")[ui.get("shown")] ?? null;
   if (!live && entry() === null) return { el: null, show() {}, tell() {} };
-  const missing = () => {
-    /** @type {HeadsEntry[]} */
-    const found = ui.get("found");
-    return !found.some(one => one.target === ui.get("target") && one.by === ui.get("by"));
-  };
-  const work = worker(ui, { live, missing, label: "Take out each head" });
-  const controls = headControls(ui),
-    picture = headPicture(ui, entry),
-    place = h("div", {}),
-    chosen = h("div", {});
-  append(el, [
-    title("Heads", "how a number of the reading changes when one attention head says nothing"),
-    live && controls.el,
-    work.el,
-    place,
-  ]);
+  const work = worker(ui, { live, missing: () => !isFound(ui), label: "Take out each head" });
+  const maps = foundMaps(ui, entry);
+  const heading = title("Heads", "how a number of the reading changes when one attention head says nothing");
+  const el = h("section", {}, heading, live && headControls(ui), work.el, maps.el);
   const tell = () => work.show();
   const show = () => {
-    controls.show();
-    const now = entry();
-    if (now === null) fill(place);
-    else {
-      const held = place.contains(document.activeElement) && document.activeElement?.closest("[role=listbox]");
-      fill(chosen, mapsComputed(ui));
-      if (!picture.el.isConnected) fill(place, picture.el, chosen);
-      picture.show();
-      /** @type {HTMLElement | null} */
-      const option = chosen.querySelector("[aria-selected=true]");
-      if (held) option?.focus();
-    }
+    maps.show();
     tell();
   };
   return { el, show, tell };
 }
 
-/** The number that heads are held against, and what takes the place of a head. @param {Ui} ui */
-function headControls(ui) {
-  const target = ui.choice({
-    label: "What heads are held against",
-    options: TARGETS,
-    value: ui.get("target"),
-    change: value => ui.set("target", value),
-  });
-  const by = ui.choice({
-    label: "In the place of a head",
-    options: [
-      ["zero", "zero"],
-      ["mean", "its mean"],
-    ],
-    value: ui.get("by"),
-    change: value => ui.set("by", value),
-  });
-  /** @param {string} name @param {HTMLElement} part */
-  const control = (name, part) => h("div", { class: "ql-control" }, h("span", { class: "ql-soft" }, name), part);
-  const el = h(
-    "div",
-    { class: "ql-controls", role: "group", "aria-label": "What heads are held against" },
-    control("explain", target.el),
-    control("put", by.el),
-  );
+/** Whether the map that is chosen was computed. @param {Ui} ui */
+function isFound(ui) {
+  /** @type {HeadsEntry[]} */
+  const found = ui.get("found");
+  return found.some(one => one.target === ui.get("target") && one.by === ui.get("by"));
+}
+
+/** The map that is shown, and a list of all that were computed. @param {Ui} ui @param {() => HeadsEntry | null} entry */
+function foundMaps(ui, entry) {
+  const picture = headPicture(ui, entry),
+    el = h("div", {}),
+    chosen = h("div", {});
   const show = () => {
-    target.set(ui.get("target"));
-    by.set(ui.get("by"));
+    if (entry() === null) {
+      fill(el);
+      return;
+    }
+    const held = el.contains(document.activeElement) && document.activeElement?.closest("[role=listbox]");
+    fill(chosen, mapsComputed(ui));
+    if (!picture.el.isConnected) fill(el, picture.el, chosen);
+    picture.show();
+    /** @type {HTMLElement | null} */
+    const option = chosen.querySelector("[aria-selected=true]");
+    if (held) option?.focus();
   };
   return { el, show };
 }
 
-/** Every map that was computed, to be shown again at once. @param {Ui} ui */
-function mapsComputed(ui) {
-  /** @type {HeadsEntry[]} */
-  const found = ui.get("found");
-  if (found.length < 2) return null;
-  const rows = found.map(one => [
-    h("span", {}, quotations(one.words)),
-    h("span", { class: "ql-soft" }, one.by === "zero" ? "heads set to zero" : "heads set to their mean"),
-    h("span", {}, fmt.logit(one.amount)),
-  ]);
+/** The number that heads are held against, and what takes the place of a head. @param {Ui} ui */
+function headControls(ui) {
+  const name = "What heads are held against";
+  /** @param {string} words @param {HTMLElement} choice */
+  const control = (words, choice) => h("div", { class: "ql-control" }, h("span", { class: "ql-soft" }, words), choice);
   return h(
     "div",
-    { class: "ql-again" },
-    title("Computed", "shown again without the model"),
-    listOf(ui, {
-      label: "Computed",
-      rows,
-      selected: found.map((_, k) => k === ui.get("shown")),
-      take: k => turnTo(ui, k),
-    }),
+    { class: "ql-controls", role: "group", "aria-label": name },
+    control("explain", traitChoice(ui, "target", name, TARGETS)),
+    control("put", traitChoice(ui, "by", "In the place of a head", PUT)),
   );
+}
+
+/** Every map that was computed, to be shown again at once. @param {Ui} ui */
+function mapsComputed(ui) {
+  /** @param {HeadsEntry} entry */
+  const how = ({ by }) => (by === "zero" ? "heads set to zero" : "heads set to their mean");
+  const list = computedList(ui, how, k => turnTo(ui, k));
+  return list && h("div", { class: "ql-again" }, list);
 }
 
 /** @param {Ui} ui @param {number} k */
@@ -140,119 +127,121 @@ function turnTo(ui, k) {
  * @param {Ui} ui @param {() => HeadsEntry | null} entry
  */
 function headPicture(ui, entry) {
-  /** @type {HeadsState} */
-  const state = { ui, entry, unit: 1, row: null, head: null };
-  const canvas = ui.canvas({
-    label: "",
+  const map = pointedHeads({ ui, entry, unit: 1, row: null, head: null });
+  const heading = h("p", { class: "ql-target" }),
+    note = h("p", { class: "ql-note" }),
+    legend = h("div", { class: "ql-legend" });
+  const show = () => {
+    const now = entry();
+    if (now === null) return;
+    fitHeads(map, now);
+    fill(heading, ablated(now));
+    fill(note, strongestNote(now));
+    fill(legend, headLegend(now));
+    map.point(null, null);
+  };
+  return { el: h("div", {}, heading, map.el, map.line, legend, note), show };
+}
+
+/** The map, and a line on the head that is pointed at. @param {HeadsState} state */
+function pointedHeads(state) {
+  const map = headCanvases(state),
+    line = h("p", { class: "ql-readout" });
+  /** @type {PointAtHead} */
+  const point = (row, head) => {
+    Object.assign(state, { row, head });
+    map.over.draw();
+    fill(line, row === null ? "Point at a head to see what happens without it." : headWords(state));
+  };
+  pointAtHeads(state, map.el, point);
+  walkHeads(state, map.el, point);
+  return { ...map, line, point };
+}
+
+/** @param {HeadsState} state */
+function headCanvases(state) {
+  const canvases = {
     height: 100,
+    /** @type {Paint} */
     paint: (context, width, _, colours) => {
-      const now = entry();
+      const now = state.entry();
       if (now === null) return;
       state.unit = Math.min(44, (width - GUTTER) / now.change[0].length);
       paintHeads(context, now, state.unit, colours);
     },
-  });
-  const over = ui.canvas({
-    label: "",
-    height: 100,
-    paint: (context, _, __, colours) => frameHead(context, state, colours),
-  });
-  const stack = pointedMap(canvas, over, "Map of layers and heads. The arrows move from head to head.");
-  const heading = h("p", { class: "ql-target" }),
-    line = h("p", { class: "ql-readout" }),
-    note = h("p", { class: "ql-note" }),
-    legend = h("div", { class: "ql-legend" });
-  const el = h("div", {}, heading, stack, line, legend, note);
-  /** @param {number | null} row @param {number | null} head */
-  const point = (row, head) => {
-    Object.assign(state, { row, head });
-    over.draw();
-    fill(line, row === null ? "Point at a head to see what happens without it." : headWords(state));
+    /** @type {Paint} */
+    mark: (context, _, __, colours) => frameHead(context, state, colours),
   };
-  pointAtHeads(state, stack, point);
-  walkHeads(state, stack, point);
-  const show = () => {
-    const now = entry();
-    if (now === null) return;
-    const height = now.change.length * HEAD_ROW + 20;
-    canvas.resize(height);
-    over.resize(height);
-    fill(heading, ablated(now));
-    const strongest = strongestHeads(now);
-    canvas.el.setAttribute(
-      "aria-label",
-      `Map of ${now.change.length} layers and ${now.change[0].length} heads. Largest changes in logits: ${strongest.join("; ")}.`,
-    );
-    fill(note, strongest.length ? `Strongest: ${strongest.join(" · ")}` : "No head changes anything.");
-    fill(legend, headLegend(now));
-    point(null, null);
-  };
-  return { el, show };
+  return layered(state.ui, canvases, pointedMap("Map of layers and heads. The arrows move from head to head."));
 }
 
-/**
- * A map that takes the keys: its canvas, and one above it for what is pointed at.
- *
- * @param {Canvas} canvas @param {Canvas} over @param {string} label
- */
-export function pointedMap(canvas, over, label) {
-  over.el.classList.add("ql-over");
-  over.el.setAttribute("aria-hidden", "true");
-  return h("div", { class: "ql-map", tabindex: 0, role: "application", "aria-label": label }, canvas.el, over.el);
+/** Make room for a map, and say what it shows. @param {ReturnType<typeof headCanvases>} map @param {HeadsEntry} entry */
+function fitHeads({ main, over }, entry) {
+  const { change } = entry;
+  for (const canvas of [main, over]) canvas.resize(change.length * HEAD_ROW + 20);
+  const strongest = strongestHeads(entry).join("; ");
+  main.el.setAttribute(
+    "aria-label",
+    `Map of ${change.length} layers and ${change[0].length} heads. Largest changes in logits: ${strongest}.`,
+  );
+}
+
+/** Of a map that takes the keys. @param {string} label @returns {Attributes} */
+export function pointedMap(label) {
+  return { class: "ql-map", tabindex: 0, role: "application", "aria-label": label };
 }
 
 /**
  * The head under the mouse; of a map that the keys reach, the strongest one.
  *
- * @param {HeadsState} state @param {HTMLElement} stack
- * @param {(row: number | null, head: number | null) => void} point
+ * @param {HeadsState} state @param {HTMLElement} map @param {PointAtHead} point
  */
-function pointAtHeads(state, stack, point) {
+function pointAtHeads(state, map, point) {
   const { ui, entry } = state;
-  ui.listen(stack, "pointermove", event => {
-    const [x, y] = pointer(event, stack);
+  ui.listen(map, "pointermove", event => {
+    const [x, y] = pointer(event, map);
     const row = Math.floor(y / HEAD_ROW),
       head = Math.floor((x - GUTTER) / state.unit),
       change = entry()?.change ?? [[]];
     const inside = row >= 0 && row < change.length && head >= 0 && head < change[0].length;
     point(inside ? row : null, inside ? head : null);
   });
-  ui.listen(stack, "pointerleave", () => point(null, null));
-  ui.listen(stack, "blur", () => point(null, null));
-  ui.listen(stack, "focus", () => {
+  ui.listen(map, "pointerleave", () => point(null, null));
+  ui.listen(map, "blur", () => point(null, null));
+  ui.listen(map, "focus", () => {
     const [layer, head] = entry()?.strongest[0] ?? [1, 1];
     if (state.row === null) point(layer - 1, head - 1);
   });
 }
 
 /**
+ * Hear the keys of a map; `walk(key)` returns whether it used one. Only Tab and Escape go on to the page.
+ *
+ * @param {Ui} ui @param {HTMLElement} map @param {(key: string) => boolean} walk
+ */
+export function hearKeys(ui, map, walk) {
+  ui.listen(map, "keydown", event => {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.key !== "Tab" && event.key !== "Escape") event.stopPropagation();
+    if (walk(event.key)) event.preventDefault();
+  });
+}
+
+/**
  * The arrows move from head to head.
  *
- * @param {HeadsState} state @param {HTMLElement} stack
- * @param {(row: number | null, head: number | null) => void} point
+ * @param {HeadsState} state @param {HTMLElement} map @param {PointAtHead} point
  */
-function walkHeads(state, stack, point) {
-  const { ui, entry } = state;
-  ui.listen(stack, "keydown", event => {
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
-    const step = {
-      ArrowRight: [0, 1],
-      ArrowLeft: [0, -1],
-      ArrowDown: [1, 0],
-      ArrowUp: [-1, 0],
-      Home: [0, -Infinity],
-      End: [0, Infinity],
-    }[event.key];
-    if (event.key !== "Tab" && event.key !== "Escape") event.stopPropagation();
-    if (step === undefined) return;
-    event.preventDefault();
-    const change = entry()?.change;
-    if (change === undefined) return;
-    point(
-      clamp((state.row ?? 0) + step[0], 0, change.length - 1),
-      clamp((state.head ?? 0) + step[1], 0, change[0].length - 1),
-    );
-    ui.say(headWords(state));
+function walkHeads(state, map, point) {
+  hearKeys(state.ui, map, key => {
+    const step = HEAD_STEPS[key],
+      change = state.entry()?.change;
+    if (step === undefined || change === undefined) return step !== undefined;
+    const row = clamp((state.row ?? 0) + step[0], 0, change.length - 1),
+      head = clamp((state.head ?? 0) + step[1], 0, change[0].length - 1);
+    point(row, head);
+    state.ui.say(headWords(state));
+    return true;
   });
 }
 
@@ -285,6 +274,12 @@ function strongestHeads({ strongest, digits }) {
   return strongest.map(([layer, head, change]) => `layer ${layer} head ${head} ${fmt.signed(change, digits)}`);
 }
 
+/** @param {HeadsEntry} entry */
+function strongestNote(entry) {
+  const strongest = strongestHeads(entry);
+  return strongest.length ? `Strongest: ${strongest.join(" · ")}` : "No head changes anything.";
+}
+
 /** @param {HeadsEntry} entry @returns {Child} */
 function headLegend({ most, digits }) {
   if (!most) return null;
@@ -313,36 +308,33 @@ function frameHead(context, { unit, row, head }, colours) {
 
 /** @param {Context} context @param {HeadsEntry} entry @param {number} unit @param {Colours} colours */
 function paintHeads(context, entry, unit, colours) {
-  const layers = entry.change.length,
-    heads = entry.change[0].length;
-  context.textBaseline = "middle";
-  for (let row = 0; row < layers; row++) {
-    const y = row * HEAD_ROW;
-    context.fillStyle = colours.soft;
-    context.textAlign = "right";
-    context.fillText(String(row + 1), GUTTER - 7, y + HEAD_ROW / 2);
-    context.textAlign = "center";
-    for (let head = 0; head < heads; head++) {
-      const change = entry.change[row][head],
-        x = GUTTER + head * unit;
-      const share = change === null || !entry.most ? 0 : change / entry.most;
-      context.fillStyle = mix(colours.field, share > 0 ? colours.less : colours.more, Math.abs(share));
-      context.fillRect(x, y, unit - 1, HEAD_ROW - 1);
-      if (change !== null && Math.abs(share) < 0.2) continue;
-      context.fillStyle = Math.abs(share) > 0.55 ? colours.ground : colours.ink;
-      const number = change === null ? "?" : fmt.signed(change, entry.most < 9.5 ? 2 : 1);
-      context.fillText(
-        context.measureText(number).width < unit - 3 ? number : number[0],
-        x + (unit - 1) / 2,
-        y + HEAD_ROW / 2,
-      );
-    }
+  entry.change.forEach((heads, row) => {
+    write(context, String(row + 1), GUTTER - 7, (row + 0.5) * HEAD_ROW, colours.soft, "right");
+    heads.forEach((_, head) => paintHead(context, entry, row, head, { unit, colours }));
+  });
+  const foot = entry.change.length * HEAD_ROW + 10;
+  for (let head = 0; head < entry.change[0].length; head += Math.ceil(18 / unit)) {
+    write(context, String(head + 1), GUTTER + (head + 0.5) * unit, foot, colours.soft, "center");
   }
-  context.fillStyle = colours.soft;
-  const every = Math.ceil(18 / unit);
-  for (let head = 0; head < heads; head += every) {
-    context.fillText(String(head + 1), GUTTER + (head + 0.5) * unit, layers * HEAD_ROW + 10);
-  }
-  context.textAlign = "right";
-  context.fillText("head", GUTTER - 7, layers * HEAD_ROW + 10);
+  write(context, "head", GUTTER - 7, foot, colours.soft, "right");
+}
+
+/**
+ * What happens without one head as a colour, and as a number, or its sign alone where there is no room.
+ *
+ * @param {Context} context @param {HeadsEntry} entry @param {number} row @param {number} head
+ * @param {{ unit: number, colours: Colours }} options
+ */
+function paintHead(context, { change, most }, row, head, { unit, colours }) {
+  const without = change[row][head],
+    x = GUTTER + head * unit,
+    y = row * HEAD_ROW;
+  const share = without === null || !most ? 0 : without / most,
+    strength = Math.abs(share);
+  context.fillStyle = mix(colours.field, share > 0 ? colours.less : colours.more, strength);
+  context.fillRect(x, y, unit - 1, HEAD_ROW - 1);
+  if (without !== null && strength < 0.2) return;
+  const number = without === null ? "?" : fmt.signed(without, most < 9.5 ? 2 : 1);
+  const words = context.measureText(number).width < unit - 3 ? number : number[0];
+  write(context, words, x + (unit - 1) / 2, y + HEAD_ROW / 2, strength > 0.55 ? colours.ground : colours.ink, "center");
 }

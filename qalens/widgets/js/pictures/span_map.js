@@ -2,23 +2,25 @@
 // The tokens of one reading as starts and ends, and all its spans as a map under them.
 
 import { fill, h } from "../dom.js";
-import { fmt } from "../numbers.js";
+import { clamp, fmt } from "../numbers.js";
 import { pointer } from "../ui.js";
 import { cutMiddle } from "../words.js";
-import { isolated, layered, logShare, paintBand, paintBars, strokeLine, TokenAxis, write } from "./canvas.js";
+import { isolated, layered, logShare, strokeLine, TokenAxis, write } from "./canvas.js";
 import { minimap, ROOM } from "./token_minimap.js";
 import { traitChoice } from "./trait_choice.js";
 
-/** @import { Answer, Canvas, Colours, Context, Run, SpanHover, SpanState } from "../types" */
+/** @import { Answer, Canvas, Colours, Context, Paint, Run, SpanHover, SpanState, SpanView } from "../types" */
 /** @import { Spans } from "./spans.js" */
 /** @import { Shown } from "./text_frame.js" */
 /** @import { Ui } from "../ui.js" */
 /** @import { Words } from "../words.js" */
 
-const GUTTER = 44; // pixels left of an axis, for its labels
-const LANE = 40; // pixels of the start lane, and of the end lane
-const TAG = 22; // pixels of one named span between the lanes and the map
-const WORD = 74; // pixels from one word over the axis to the next
+// In pixels: what is left of an axis for its labels; the lane of starts, and that of ends; a named span between the lanes
+// and the map; from one word over the axis to the next.
+const GUTTER = 44;
+const LANE = 40;
+const TAG = 22;
+const WORD = 74;
 /** @type {[string, string][]} */
 const SCALES = [
   ["probability", "probability"],
@@ -47,7 +49,8 @@ export function pictures(state, words) {
     },
     name: () => nameStrips(state, name, main.el),
     point: over.draw,
-    include: map.include,
+    /** @param {number} token */
+    include: token => map.include(token),
   };
 }
 
@@ -60,11 +63,13 @@ function spanCanvases(state, words, shown) {
   const layout = layoutOf(state);
   /** @param {number} width */
   const axisOf = width => new TokenAxis(shown.from, shown.to, width - 4, { left: GUTTER });
+  /** @param {(state: SpanState, look: Look) => void} paint @returns {Paint} */
+  const painter = paint => (context, width, _, colours) =>
+    paint(state, { context, axis: axisOf(width), width, words, colours, ...layout });
   const canvases = layered(state.ui, {
     height: layout.height,
-    paint: (context, width, _, colours) =>
-      paintPicture(context, axisOf(width), state, { words, width, ...layout, colours }),
-    mark: (context, width, _, colours) => paintPointed(context, axisOf(width), state, { ...layout, colours }),
+    paint: painter(paintPicture),
+    mark: painter(paintPointed),
   });
   pointAtSpans(state, canvases.over, layout, axisOf);
   return canvases;
@@ -76,7 +81,7 @@ function spanCanvases(state, words, shown) {
  * @param {SpanState} state @param {HTMLElement} name @param {HTMLElement} picture
  */
 function nameStrips({ ui, spans }, name, picture) {
-  const what = ui.get("scale") === "logits" ? "logits" : "probability";
+  const what = ui.get("scale");
   fill(name, `Start and end ${what}`);
   picture.setAttribute(
     "aria-label",
@@ -86,7 +91,11 @@ function nameStrips({ ui, spans }, name, picture) {
 }
 
 /** @typedef {ReturnType<typeof layoutOf>} Layout */
-/** @typedef {Layout & { colours: Colours }} Look  What stands where, and the colours of the theme. */
+/**
+ * What painters paint with, and what stands where.
+ *
+ * @typedef {Layout & { context: Context, axis: TokenAxis, width: number, words: Words, colours: Colours }} Look
+ */
 
 /** What stands where on the canvas, in pixels from its top, and the rows of the map. @param {SpanState} state */
 function layoutOf(state) {
@@ -169,41 +178,34 @@ function rowsToShow({ spans }) {
   return Math.min(most, spans.longest);
 }
 
-/**
- * Words, strips, named spans and the map, from the top down.
- *
- * @param {Context} context @param {TokenAxis} axis @param {SpanState} state
- * @param {Look & { words: Words, width: number }} options
- */
-function paintPicture(context, axis, state, { words, width, ...look }) {
-  const { laneTop, laneEnd, colours } = look;
-  const paintStrips = state.ui.get("scale") === "logits" ? paintLogits : paintLanes;
-  paintWords(context, axis, state, { words, y: 8, bottom: laneTop - 4, colours, width });
-  paintStrips(context, axis, state, look);
-  paintTags(context, axis, state, { top: laneEnd + 8, colours, width });
-  paintMap(context, axis, state, look);
+/** Words, strips, named spans and the map, from the top down. @param {SpanState} state @param {Look} look */
+function paintPicture(state, look) {
+  paintWords(state, look);
+  paintStrips(state, look);
+  paintTags(state, look);
+  paintMap(state, look);
 }
 
 /**
  * Some words of the text above the axis, so that an eye finds its way from the text to the bars.
  *
- * @param {Context} context @param {TokenAxis} axis @param {SpanState} state
- * @param {{ words: Words, y: number, bottom: number, colours: Colours, width: number }} options
+ * @param {SpanState} state @param {Look} look
  */
-function paintWords(context, axis, state, { words, y, bottom, colours, width }) {
-  const { begin, end, n } = state.spans;
+function paintWords({ spans }, { context, axis, width, words, laneTop, colours }) {
+  const { begin, end, n } = spans;
   let free = axis.left;
   for (let t = axis.from; t < axis.to; t++) {
-    if (axis.x(t) < free || !opensWord(state.spans, words, t)) continue;
+    const x = axis.x(t);
+    if (x < free || !opensWord(spans, words, t)) continue;
     let last = t;
-    while (last + 1 < n && begin[last + 1] === end[last] && !opensWord(state.spans, words, last + 1)) last += 1;
+    while (last + 1 < n && begin[last + 1] === end[last] && !opensWord(spans, words, last + 1)) last += 1;
     const word = isolated(cutMiddle(words.slice(begin[t], end[last]), 16));
     const wide = context.measureText(word).width;
-    if (axis.x(t) + wide > width) continue;
+    if (x + wide > width) continue;
     context.fillStyle = colours.rule;
-    context.fillRect(axis.x(t), y + 7, 1, bottom - y - 7);
-    write(context, word, axis.x(t), y, colours.soft);
-    free = axis.x(t) + Math.max(wide + 14, WORD);
+    context.fillRect(x, 15, 1, laneTop - 19);
+    write(context, word, x, 8, colours.soft);
+    free = x + Math.max(wide + 14, WORD);
   }
 }
 
@@ -223,90 +225,87 @@ function opensWord({ begin, end }, words, t) {
 }
 
 /**
- * The lane of starts, upwards, and that of ends, downwards.
+ * How high bars are: a value times `factor` stands on a line from `low` to `high`; `none` has the null token.
  *
- * @param {Colours} colours @returns {["start" | "end", number, string][]}
+ * @typedef {{ start: Float32Array, end: Float32Array, factor: number, low: number, high: number,
+ *   none: SpanView["null"], said: (value: number) => string }} Scale
  */
-function lanesIn(colours) {
-  return [
-    ["start", -1, colours.answer],
-    ["end", 1, colours.end],
-  ];
-}
 
-/** @param {Context} context @param {TokenAxis} axis @param {SpanState} state @param {Look} look */
-function paintLanes(context, axis, state, { zero, colours }) {
-  const values = { start: state.spans.starts, end: state.spans.ends },
-    share = state.share();
+/** From 0 to a round number above all that is drawn. @param {SpanState} state @param {TokenAxis} axis @returns {Scale} */
+function chanceScale(state, axis) {
+  const { starts: start, ends: end } = state.spans,
+    factor = state.share();
   let top = 0;
-  for (let t = axis.from; t < axis.to; t++) top = Math.max(top, share * values.start[t], share * values.end[t]);
-  const most = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1].find(m => top <= m) ?? 1;
-  for (const [which, direction, colour] of lanesIn(colours)) {
-    paintBars(context, axis, t => share * values[which][t], { y: zero, high: LANE, most, colour, direction });
-  }
-  frameLanes(context, axis, { zero, colours, end: String(most), middle: "0" });
+  for (let t = axis.from; t < axis.to; t++) top = Math.max(top, factor * start[t], factor * end[t]);
+  const high = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1].find(most => top <= most) ?? 1;
+  return { start, end, factor, low: 0, high, none: null, said: String };
 }
 
 /**
- * Logits as bars from the smallest that is shown; the level of the null token is a broken line.
+ * From the smallest logit that is drawn to the largest.
  *
- * @param {Context} context @param {TokenAxis} axis @param {SpanState} state @param {Look} look
+ * @param {SpanState} state @param {TokenAxis} axis @returns {Scale}
  */
-function paintLogits(context, axis, state, { zero, colours }) {
-  const [low, high] = logitRange(axis, state),
-    most = high - low;
-  for (const [which, direction, colour] of lanesIn(colours)) {
-    const values = state.spans.largest(which);
-    paintBars(context, axis, t => Math.max(0, values[t] - low), { y: zero, high: LANE, most, colour, direction });
-    const level = state.view.null?.[which] ?? NaN;
-    if (!Number.isFinite(level)) continue;
-    const y = zero + (direction * LANE * (level - low)) / most;
-    strokeLine(context, [axis.left, y], [axis.right, y], { colour: colours.ink, dash: [5, 3] });
-    write(context, "null token", axis.right - 2, y + 7 * direction, colours.soft, "right");
-  }
-  frameLanes(context, axis, { zero, colours, end: fmt.logit(high, 1), middle: fmt.logit(low, 1) });
+function logitScale({ spans, view }, axis) {
+  const start = spans.largest("start"),
+    end = spans.largest("end"),
+    none = view.null;
+  const drawn = [start, end].flatMap(values => [...values.subarray(axis.from, axis.to)]);
+  const seen = [...drawn, none?.start ?? NaN, none?.end ?? NaN].filter(Number.isFinite);
+  let low = Math.min(...seen),
+    high = Math.max(...seen);
+  if (high <= low) [low, high] = [low - 1, low + 1];
+  return { start, end, factor: 1, low, high, none, said: value => fmt.logit(value, 1) };
+}
+
+/** Starts as bars upwards, ends downwards. @param {SpanState} state @param {Look} look */
+function paintStrips(state, look) {
+  const { axis, zero, colours } = look;
+  const scale = state.ui.get("scale") === "logits" ? logitScale(state, axis) : chanceScale(state, axis);
+  paintLane(look, scale, "start", -1, colours.answer);
+  paintLane(look, scale, "end", 1, colours.end);
+  look.context.fillStyle = colours.rule;
+  look.context.fillRect(axis.left, zero - 0.5, axis.right - axis.left, 1);
+  writeBeside(look, scale.said(scale.high), zero - LANE + 4);
+  writeBeside(look, scale.said(scale.low), zero);
+  writeBeside(look, scale.said(scale.high), zero + LANE - 4);
 }
 
 /**
- * The smallest and the largest logit that is drawn, with those of the null token.
+ * Bars, and the level of the null token as a broken line.
  *
- * @param {TokenAxis} axis @param {SpanState} state @returns {[number, number]}
+ * @param {Look} look @param {Scale} scale @param {"start" | "end"} which @param {1 | -1} direction @param {string} colour
  */
-function logitRange(axis, { spans, view }) {
-  let low = Infinity,
-    high = -Infinity;
-  /** @type {["start", "end"]} */
-  const edges = ["start", "end"];
-  for (const which of edges) {
-    const drawn = spans.largest(which).subarray(axis.from, axis.to);
-    for (const value of [...drawn, view.null?.[which] ?? NaN]) {
-      if (Number.isFinite(value)) [low, high] = [Math.min(low, value), Math.max(high, value)];
-    }
+function paintLane({ context, axis, zero, colours }, { factor, low, high, none, ...values }, which, direction, colour) {
+  /** @param {number} value */
+  const size = value => (LANE * (value - low)) / (high - low);
+  const gap = axis.unit > 6 ? 1 : 0;
+  context.fillStyle = colour;
+  for (let t = axis.from; t < axis.to; t++) {
+    const length = clamp(size(factor * values[which][t]), 0, LANE),
+      tall = Math.max(1, length);
+    if (length >= 0.15)
+      context.fillRect(axis.x(t) + gap / 2, direction < 0 ? zero - tall : zero, Math.max(0.75, axis.unit - gap), tall);
   }
-  return high > low ? [low, high] : [low - 1, low + 1];
+  const level = none?.[which] ?? NaN,
+    y = zero + direction * size(level);
+  if (!Number.isFinite(level)) return;
+  strokeLine(context, [axis.left, y], [axis.right, y], { colour: colours.ink, dash: [5, 3] });
+  write(context, "null token", axis.right - 2, y + 7 * direction, colours.soft, "right");
 }
 
-/**
- * The line between the lanes, and what is at it and at both ends.
- *
- * @param {Context} context @param {TokenAxis} axis
- * @param {{ zero: number, colours: Colours, end: string, middle: string }} options
- */
-function frameLanes(context, axis, { zero, colours, end, middle }) {
-  context.fillStyle = colours.rule;
-  context.fillRect(axis.left, zero - 0.5, axis.right - axis.left, 1);
-  write(context, end, axis.left - 6, zero - LANE + 4, colours.soft, "right");
-  write(context, middle, axis.left - 6, zero, colours.soft, "right");
-  write(context, end, axis.left - 6, zero + LANE - 4, colours.soft, "right");
+/** A label left of the axis. @param {Look} look @param {string} text @param {number} y */
+function writeBeside({ context, axis, colours }, text, y) {
+  write(context, text, axis.left - 6, y, colours.soft, "right");
 }
 
 /**
  * The chosen span and its strongest rival as lines below the lanes, each with its words.
  *
- * @param {Context} context @param {TokenAxis} axis @param {SpanState} state
- * @param {{ top: number, colours: Colours, width: number }} options
+ * @param {SpanState} state @param {Look} look
  */
-function paintTags(context, axis, { view, spans }, { top, colours, width }) {
+function paintTags({ view, spans }, look) {
+  const { context, axis, laneEnd, colours } = look;
   /** @type {[Answer | null, string, number[]][]} */
   const tags = [
     [view.best, view.answer === null ? colours.none : colours.answer, []],
@@ -317,121 +316,118 @@ function paintTags(context, axis, { view, spans }, { top, colours, width }) {
     if (!answer || !span || span.j < axis.from || span.i >= axis.to) return;
     const left = Math.max(axis.left, axis.x(span.i)),
       right = Math.min(axis.right, axis.x(span.j + 1)),
-      y = top + TAG * row;
+      y = laneEnd + 8 + TAG * row;
     strokeLine(context, [left, y], [Math.max(right, left + 3), y], { colour, wide: 2.5, dash });
-    writeTag(context, cutMiddle(answer.text, 40), { left, right, y: y + 11, colour: colours.ink, width });
+    writeTag(look, cutMiddle(answer.text, 40), [left, right], y + 11);
   });
 }
 
 /**
  * The words of a span under its line; where there is no room to the right of its start, they end where it ends.
  *
- * @param {Context} context @param {string} words
- * @param {{ left: number, right: number, y: number, colour: string, width: number }} options
+ * @param {Look} look @param {string} words @param {[number, number]} line @param {number} y
  */
-function writeTag(context, words, { left, right, y, colour, width }) {
+function writeTag({ context, width, colours }, words, [left, right], y) {
   const wide = context.measureText(words).width;
   const flush = left + wide > width - 2;
   // The direction of a label is that of its own first letter, never that of the page.
   context.direction = /^[^A-Za-z\u00c0-\u024f]*[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]/.test(words) ? "rtl" : "ltr";
-  write(context, isolated(words), flush ? Math.max(right, wide) : left, y, colour, flush ? "right" : "left");
+  write(context, isolated(words), flush ? Math.max(right, wide) : left, y, colours.ink, flush ? "right" : "left");
   context.direction = "ltr";
 }
 
-/** @param {Context} context @param {TokenAxis} axis @param {SpanState} state @param {Look} look */
-function paintMap(context, axis, state, look) {
-  const { mapTop, rows, cell, colours } = look,
-    { spans, view } = state;
-  paintLengths(context, axis, look);
-  /** @param {number} i @param {number} length */
-  const share = (i, length) => {
-    const span = spans.score(i, i + length - 1);
-    return span === null ? 0 : logShare(state.probability(span));
-  };
-  paintBand(context, axis, { y: mapTop, rows, cell, share, colours });
+/** @param {SpanState} state @param {Look} look */
+function paintMap(state, look) {
+  const { view, spans } = state,
+    { colours } = look;
+  paintLengths(look);
+  paintSpans(state, look);
   const best = view.best && spans.find(...view.best.span);
-  if (best !== null)
-    outline(context, axis, best, look, { colour: view.answer === null ? colours.none : colours.ink, wide: 1.5 });
+  if (best !== null) outline(look, best, view.answer === null ? colours.none : colours.ink, 1.5);
 }
 
-/** Lengths of spans beside the map, each with a line. @param {Context} context @param {TokenAxis} axis @param {Look} look */
-function paintLengths(context, axis, { mapTop, rows, cell, colours }) {
+/** Lengths of spans beside the map, each with a line. @param {Look} look */
+function paintLengths(look) {
+  const { context, axis, mapTop, rows, cell } = look;
   for (let row = 0; row < rows; row += row === 0 ? 4 : 5) {
     const middle = mapTop + (row + 0.5) * cell;
-    context.fillStyle = colours.rule;
+    context.fillStyle = look.colours.rule;
     context.globalAlpha = 0.5;
     context.fillRect(axis.left, middle - 1, axis.right - axis.left, 1);
     context.globalAlpha = 1;
-    write(context, String(row + 1), axis.left - 6, middle, colours.soft, "right");
+    writeBeside(look, String(row + 1), middle);
   }
-  write(context, "length", axis.left - 6, mapTop - 12, colours.soft, "right");
+  writeBeside(look, "length", mapTop - 12);
 }
 
-/**
- * A frame around the cell of a span.
- *
- * @param {Context} context @param {TokenAxis} axis @param {Run} span @param {Look} look
- * @param {{ colour: string, wide: number }} options
- */
-function outline(context, axis, span, { mapTop, cell, rows }, { colour, wide }) {
-  const row = span.j - span.i;
-  if (span.i < axis.from || span.i >= axis.to || row >= rows) return;
+/** A cell for each span: first token across, length down. @param {SpanState} state @param {Look} look */
+function paintSpans(state, { context, axis, mapTop, rows, cell, colours }) {
+  const gap = axis.unit > 6 ? 1 : 0,
+    wide = Math.max(0.75, axis.unit - gap),
+    high = cell > 4 ? cell - 1 : cell;
+  context.fillStyle = colours.answer;
+  for (let t = axis.from; t < axis.to; t++) {
+    for (let row = 0; row < rows; row++) {
+      const span = state.spans.score(t, t + row);
+      const depth = span === null ? 0 : logShare(state.probability(span));
+      if (depth < 0.04) continue;
+      context.globalAlpha = depth;
+      context.fillRect(axis.x(t) + gap / 2, mapTop + row * cell, wide, high);
+    }
+  }
+  context.globalAlpha = 1;
+}
+
+/** A frame around the cell of a span. @param {Look} look @param {Run} span @param {string} colour @param {number} wide */
+function outline({ context, axis, mapTop, cell, rows }, { i, j }, colour, wide) {
+  if (i < axis.from || i >= axis.to || j - i >= rows) return;
   context.strokeStyle = colour;
   context.lineWidth = wide;
-  context.strokeRect(axis.x(span.i) - 0.5, mapTop + row * cell - 1, Math.max(3, axis.unit), cell + 1);
+  context.strokeRect(axis.x(i) - 0.5, mapTop + (j - i) * cell - 1, Math.max(3, axis.unit), cell + 1);
   context.lineWidth = 1;
 }
 
-/**
- * What is pointed at and what is selected, over the picture.
- *
- * @param {Context} context @param {TokenAxis} axis @param {SpanState} state @param {Look} look
- */
-function paintPointed(context, axis, state, look) {
-  const { colours } = look;
-  paintChosen(context, axis, state, look);
+/** What is pointed at and what is selected, over the picture. @param {SpanState} state @param {Look} look */
+function paintPointed(state, look) {
+  const { axis, colours } = look;
+  paintChosen(state, look);
   const span = pointed(state);
   if (span === null) return;
-  band(context, axis, span, look, { colour: colours.soft, alpha: 0.2 });
+  band(look, span, colours.soft, 0.2);
   const token = state.hover?.token;
-  if (token !== undefined && token >= axis.from && token < axis.to) paintToken(context, axis, token, look);
-  outline(context, axis, span, look, { colour: colours.none, wide: 2 });
+  if (token !== undefined && token >= axis.from && token < axis.to) paintToken(look, token);
+  outline(look, span, colours.none, 2);
 }
 
-/** @param {Context} context @param {TokenAxis} axis @param {SpanState} state @param {Look} look */
-function paintChosen(context, axis, state, look) {
+/** @param {SpanState} state @param {Look} look */
+function paintChosen(state, look) {
   const chosen = state.chosen();
   if (chosen === null) return;
   const { spans } = state,
-    [start, end] = chosen.range,
-    colour = look.colours.ink;
-  const run = chosen.span ?? { i: spans.tokenFrom(start), j: spans.tokenFrom(end - 1) };
-  band(context, axis, run, look, { colour, alpha: 0.1 });
-  if (chosen.span !== null) outline(context, axis, chosen.span, look, { colour, wide: 2.5 });
+    { span, range } = chosen,
+    { ink } = look.colours;
+  band(look, span ?? { i: spans.tokenFrom(range[0]), j: spans.tokenFrom(range[1] - 1) }, ink, 0.1);
+  if (span !== null) outline(look, span, ink, 2.5);
 }
 
-/**
- * A token starts the spans of one column and ends those of one diagonal.
- *
- * @param {Context} context @param {TokenAxis} axis @param {number} token @param {Look} look
- */
-function paintToken(context, axis, token, { mapTop, rows, cell, colours }) {
+/** A token starts the spans of one column and ends those of one diagonal. @param {Look} look @param {number} token */
+function paintToken({ context, axis, mapTop, rows, cell, colours }, token) {
   const colour = colours.soft,
+    top = mapTop - 1,
     high = rows * cell;
   context.strokeStyle = colour;
   context.globalAlpha = 0.6;
-  context.strokeRect(axis.x(token) - 0.5, mapTop - 1, axis.unit, high);
-  strokeLine(context, [axis.x(token) + axis.unit, mapTop - 1], [axis.x(token - rows + 1), mapTop + high], { colour });
+  context.strokeRect(axis.x(token) - 0.5, top, axis.unit, high);
+  strokeLine(context, [axis.x(token) + axis.unit, top], [axis.x(token - rows + 1), mapTop + high], { colour });
   context.globalAlpha = 1;
 }
 
 /**
  * The tokens of a span over the lanes.
  *
- * @param {Context} context @param {TokenAxis} axis @param {Run} span @param {Look} look
- * @param {{ colour: string, alpha: number }} options
+ * @param {Look} look @param {Run} span @param {string} colour @param {number} alpha
  */
-function band(context, axis, { i, j }, { laneTop, laneEnd }, { colour, alpha }) {
+function band({ context, axis, laneTop, laneEnd }, { i, j }, colour, alpha) {
   const left = Math.max(axis.left, axis.x(i)),
     right = Math.min(axis.right, axis.x(j + 1));
   if (right <= left) return;

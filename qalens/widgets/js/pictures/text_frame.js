@@ -30,6 +30,9 @@ export class TextFrame {
     this.heading = h("div", { class: "ql-h" });
     this.el = h("div", { class: "ql-whole" }, this.heading, this.slider.el);
   }
+  draw() {
+    this.picture.draw();
+  }
   get size() {
     return this.shown.to - this.shown.from;
   }

@@ -7,10 +7,10 @@ import { strokeLine } from "./canvas.js";
 import { binsOn, paintBins, TextFrame } from "./text_frame.js";
 
 /** @import { Child, Colours, Context, SpanState } from "../types" */
-/** @import { Spans } from "./spans.js" */
 /** @import { Shown } from "./text_frame.js" */
 
-export const ROOM = 150; // tokens that one axis shows at a time
+// Tokens that one axis shows at a time.
+export const ROOM = 150;
 
 /**
  * Where in a long text the axis stands: a slider whose thumb frames the part that is drawn larger.
@@ -33,7 +33,7 @@ export function minimap(state, shown, draw) {
   });
   frame.put(0);
   fill(frame.heading, wholeHeading(state, frame));
-  return { el: frame.el, draw: frame.picture.draw, include: (/** @type {number} */ token) => frame.include(token) };
+  return frame;
 }
 
 /**
@@ -68,26 +68,17 @@ function zoom(frame, factor) {
  * @param {Colours} colours
  */
 function paintWhole(state, context, width, height, colours) {
-  const { spans, view } = state;
-  const high = view.windows.length > 1 ? height - 9 : height;
+  const { n, starts, windows } = state.spans;
+  const high = windows.length > 1 ? height - 9 : height;
   const mass = new Float32Array(binsOn(width));
-  for (let t = 0; t < spans.n; t++) {
-    mass[Math.floor((mass.length * t) / spans.n)] += state.share() * spans.starts[t];
-  }
+  for (let t = 0; t < n; t++) mass[Math.floor((mass.length * t) / n)] += state.share() * starts[t];
   context.fillStyle = colours.field;
   context.fillRect(0, 0, width, high);
   paintBins(context, mass, { y: 0, width, high, hue: colours.answer, colours });
-  if (view.windows.length > 1) paintWindows(context, spans, { y: high + 3, width, colour: colours.soft });
-}
-
-/**
- * From which token to which each window reaches, by turns on two lines, since they overlap.
- *
- * @param {Context} context @param {Spans} spans @param {{ y: number, width: number, colour: string }} options
- */
-function paintWindows(context, { n, windows }, { y, width, colour }) {
+  if (windows.length === 1) return;
+  // By turns on two lines, since windows overlap.
   windows.forEach(({ first, last }, w) => {
-    const level = y + 4 * (w % 2);
-    strokeLine(context, [(width * first) / n + 0.5, level], [(width * last) / n - 0.5, level], { colour });
+    const y = high + 3 + 4 * (w % 2);
+    strokeLine(context, [(width * first) / n + 0.5, y], [(width * last) / n - 0.5, y], { colour: colours.soft });
   });
 }
