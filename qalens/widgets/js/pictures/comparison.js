@@ -7,38 +7,24 @@ import { lastAtMost, pairs, Words } from "../words.js";
 /** @import { CompareHover, CompareRow, Picture, Stretch, StretchKind } from "../types" */
 /** @import { Ui } from "../ui.js" */
 
-/** The numbers of the difference that is shown now; the places are characters of the flow of both texts. */
-export class Comparison {
-  /** @param {Ui} ui */
-  constructor(ui) {
-    const picture = ui.get("picture"),
-      words = pairs(ui.ints("words")),
+/** The characters of two texts as one flow, each with its probability before and after, and its words. */
+class Flow {
+  /** @param {Ui} ui @param {string} text */
+  constructor(ui, text) {
+    const words = pairs(ui.ints("words")),
       inclusion = ui.floats("inclusion");
-    const n = inclusion.length / 2;
-    /** @type {Picture} */
-    const shown = picture;
-    this.stretches = shown.stretches;
-    this.labels = shown.labels;
-    this.sides = shown.sides;
-    this.became = shown.became;
-    this.none = shown.none;
-    this.distance = shown.distance;
-    this.gone = shown.gone;
-    this.new = shown.new;
-    this.spans = shown.spans;
-    /** @type {Int32Array | null} */
-    this.known = null;
-    this.n = n;
-    this.flow = new Words(picture.text);
-    this.before = inclusion.subarray(0, n);
-    this.after = inclusion.subarray(n);
+    this.n = inclusion.length / 2;
+    this.flow = new Words(text);
+    this.before = inclusion.subarray(0, this.n);
+    this.after = inclusion.subarray(this.n);
     this.begin = words.begin;
     this.end = words.end;
-    this.starts = Int32Array.from(shown.stretches, ([, start]) => start);
     // What a text does not have was, or is, not in the answer.
     this.change = Float32Array.from(this.after, (p, k) => (p || 0) - (this.before[k] || 0));
     this.most = this.change.reduce((most, x) => Math.max(most, Math.abs(x)), 0);
     this.after_of = this._afters();
+    /** @type {Int32Array | null} */
+    this.known = null;
   }
   /** For each character of the flow its place in the text after, or -1. */
   _afters() {
@@ -46,16 +32,6 @@ export class Comparison {
     let at = 0;
     for (let k = 0; k < this.n; k++) if (!Number.isNaN(this.after[k])) places[k] = at++;
     return places;
-  }
-  /** @param {number} place */
-  kindAt(place) {
-    return this.stretches[lastAtMost(this.starts, place)][0];
-  }
-  /** The stretches of one kind as [start, end). @param {StretchKind} kind @returns {Stretch[]} */
-  ranges(kind) {
-    return this.stretches.flatMap(([one, start], k) =>
-      one === kind ? [[start, this.stretches[k + 1]?.[1] ?? this.n]] : [],
-    );
   }
   /** @param {number} place */
   wordAt(place) {
@@ -101,6 +77,36 @@ export class Comparison {
     // The places rise where they are not -1.
     this.known ??= Int32Array.from([...this.after_of.keys()].filter(k => this.after_of[k] >= 0));
     return this.known[clamp(character, 0, this.known.length - 1)];
+  }
+}
+
+/** The numbers of the difference that is shown now; the places are characters of the flow of both texts. */
+export class Comparison extends Flow {
+  /** @param {Ui} ui */
+  constructor(ui) {
+    /** @type {Picture} */
+    const shown = ui.get("picture");
+    super(ui, shown.text);
+    this.stretches = shown.stretches;
+    this.starts = Int32Array.from(shown.stretches, ([, start]) => start);
+    this.labels = shown.labels;
+    this.sides = shown.sides;
+    this.became = shown.became;
+    this.none = shown.none;
+    this.distance = shown.distance;
+    this.gone = shown.gone;
+    this.new = shown.new;
+    this.spans = shown.spans;
+  }
+  /** @param {number} place */
+  kindAt(place) {
+    return this.stretches[lastAtMost(this.starts, place)][0];
+  }
+  /** The stretches of one kind as [start, end). @param {StretchKind} kind @returns {Stretch[]} */
+  ranges(kind) {
+    return this.stretches.flatMap(([one, start], k) =>
+      one === kind ? [[start, this.stretches[k + 1]?.[1] ?? this.n]] : [],
+    );
   }
   /** The most probable listed span that holds a word of the text after, or null. @param {number} word */
   bestWith(word) {

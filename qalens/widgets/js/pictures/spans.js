@@ -24,21 +24,10 @@ export class Spans {
     this.starts = chances.subarray(n, 2 * n);
     this.ends = chances.subarray(2 * n);
     this.logits = ui.floats("logits");
-    let at = 0;
-    /** @type {SpanWindow[]} */
-    this.windows = view.windows.map(([first, count]) => {
-      const window = { first, last: first + count, start: at - first, end: at + count - first };
-      at += 2 * count;
-      return window;
-    });
+    this.windows = windowsOf(view);
+    this.opening = openingOf(this.windows, n);
     /** @type {Record<string, Float32Array>} */
     this.most = {};
-    this.total = view.log_total ?? Infinity;
-    // Windows are sorted; for each token the first one that holds it.
-    this.opening = new Int32Array(n);
-    for (let w = this.windows.length - 1; w >= 0; w--) {
-      this.opening.fill(w, this.windows[w].first, this.windows[w].last);
-    }
   }
   /**
    * The score of the span from token i to token j in the best window that holds both, and that window; or null.
@@ -59,7 +48,7 @@ export class Spans {
   }
   /** P(span | answer) @param {Span} span */
   given(span) {
-    return Math.exp(span.score - this.total);
+    return Math.exp(span.score - (this.view.log_total ?? Infinity));
   }
   /** P(span), with no answer among the outcomes. @param {Span} span */
   joint(span) {
@@ -67,17 +56,13 @@ export class Spans {
   }
   /** Of the spans that start at a token and those that end there, the best. @param {number} t @returns {Span | null} */
   bestOf(t) {
-    /** @type {Span | null} */
-    let starting = null;
-    /** @type {Span | null} */
-    let ending = null;
+    let starting = null,
+      ending = null;
     for (let k = 0; k < this.longest; k++) {
-      const right = this.score(t, t + k),
-        left = this.score(t - k, t);
-      if (right !== null && (starting === null || right.score > starting.score)) starting = right;
-      if (left !== null && (ending === null || left.score > ending.score)) ending = left;
+      starting = better(starting, this.score(t, t + k));
+      ending = better(ending, this.score(t - k, t));
     }
-    return ending !== null && (starting === null || ending.score > starting.score) ? ending : starting;
+    return better(starting, ending);
   }
   /**
    * The best span with exactly these characters; or null.
@@ -90,9 +75,7 @@ export class Spans {
     for (let i = this.tokenFrom(start); i < this.n && this.begin[i] <= start; i++) {
       if (this.begin[i] !== start) continue;
       for (let j = i; j < Math.min(this.n, i + this.longest) && this.begin[j] < end; j++) {
-        if (this.end[j] !== end) continue;
-        const span = this.score(i, j);
-        if (span !== null && (best === null || span.score > best.score)) best = span;
+        if (this.end[j] === end) best = better(best, this.score(i, j));
       }
     }
     return best;
@@ -116,4 +99,26 @@ export class Spans {
     }
     return this.most[which];
   }
+}
+
+/** The tokens of each window, and where its logits are. @param {SpanView} view @returns {SpanWindow[]} */
+function windowsOf({ windows }) {
+  let at = 0;
+  return windows.map(([first, count]) => {
+    const window = { first, last: first + count, start: at - first, end: at + count - first };
+    at += 2 * count;
+    return window;
+  });
+}
+
+/** For each token the first window that holds it; windows are sorted. @param {SpanWindow[]} windows @param {number} n */
+function openingOf(windows, n) {
+  const opening = new Int32Array(n);
+  for (let w = windows.length - 1; w >= 0; w--) opening.fill(w, windows[w].first, windows[w].last);
+  return opening;
+}
+
+/** Of two spans that with the higher score, else the first. @param {Span | null} a @param {Span | null} b */
+function better(a, b) {
+  return b !== null && (a === null || b.score > a.score) ? b : a;
 }
