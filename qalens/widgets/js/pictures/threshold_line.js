@@ -5,8 +5,9 @@ import { fill, h, said } from "../dom.js";
 import { clamp, fmt, NO_ANSWER, ticks } from "../numbers.js";
 import { pointer } from "../ui.js";
 import { lastAtMost } from "../words.js";
+import { strokeLine, write } from "./canvas.js";
 
-/** @import { Child, Colours, Context, Curve, MarginReading, NoAnswerState } from "../types" */
+/** @import { Canvas, Child, Colours, Context, Curve, MarginReading, NoAnswerState } from "../types" */
 
 const NA_LEFT = 44,
   NA_RIGHT = 12; // pixels beside the line, for the labels of an axis
@@ -38,35 +39,40 @@ function curveOf({ many, view }) {
 
 /** @param {NoAnswerState} state */
 export function thresholdLine(state) {
-  const { ui, view, many } = state;
-  let [low, high] = domain(state);
-  const canvas = lineCanvas(state, width => marginAxis(low, high, width)),
-    slider = lineSlider(state, low, high);
-  const words = h("p", { class: "ql-na-words", "aria-live": "polite" });
-  const tell = () => fill(words, thresholdWords(state));
-  tell();
-  return {
-    heading: lineHeading(state),
-    el: h(
-      "div",
-      {},
-      canvas.el,
-      h("div", { class: "ql-na-line" }, slider.el),
-      many && marginKey(state),
-      words,
-      view.promise && h("p", { class: "ql-note ql-na-promise" }, view.promise.said),
-    ),
-    show() {
-      const value = ui.get("threshold");
-      if (value < low || value > high) {
-        [low, high] = domain(state);
-        slider.limit(low, high);
-      }
-      slider.set(value);
-      canvas.draw();
-      tell();
-    },
+  let range = domain(state);
+  const canvas = lineCanvas(state, width => marginAxis(...range, width)),
+    slider = lineSlider(state, ...range),
+    words = h("p", { class: "ql-na-words", "aria-live": "polite" });
+  const show = () => {
+    const value = state.ui.get("threshold");
+    if (value < range[0] || value > range[1]) {
+      range = domain(state);
+      slider.limit(...range);
+    }
+    slider.set(value);
+    canvas.draw();
+    fill(words, thresholdWords(state));
   };
+  show();
+  return { heading: lineHeading(state), el: lineElement(state, canvas.el, slider.el, words), show };
+}
+
+/**
+ * The line over its threshold, and what is to say of it.
+ *
+ * @param {NoAnswerState} state @param {HTMLElement} canvas @param {HTMLElement} slider @param {HTMLElement} words
+ */
+function lineElement(state, canvas, slider, words) {
+  const { many, view } = state;
+  return h(
+    "div",
+    {},
+    canvas,
+    h("div", { class: "ql-na-line" }, slider),
+    many && marginKey(state),
+    words,
+    view.promise && h("p", { class: "ql-note ql-na-promise" }, view.promise.said),
+  );
 }
 
 /** @param {NoAnswerState} state */
@@ -130,26 +136,33 @@ function lineSlider(state, low, high) {
  * @param {NoAnswerState} state @param {(width: number) => MarginAxis} axisOf
  */
 function lineCanvas(state, axisOf) {
-  const { ui, readings, many } = state;
+  const { ui, many } = state;
   const curve = curveOf(state);
-  const height = curve !== null ? 236 : many ? 96 : 84;
   const alone = many ? "The margins of all questions" : "The margin on the line of thresholds";
   const canvas = ui.canvas({
     label: curve !== null ? "Exact match and F1 by threshold" : alone,
-    height,
+    height: curve !== null ? 236 : many ? 96 : 84,
     paint(context, width, tall, colours) {
       const axis = axisOf(width);
       if (curve !== null) paintCurves(context, axis, state, { curve, top: 14, bottom: tall - 66, colours });
       paintMargins(context, axis, state, { top: curve !== null ? tall - 58 : 26, bottom: tall - 20, colours });
     },
   });
-  if (many)
-    ui.listen(canvas.el, "click", event => {
-      const [x, y] = pointer(event, canvas.el);
-      const near = nearest(readings, axisOf(canvas.width), x);
-      if (near !== null && y > height - 62) ui.set("selected", near);
-    });
+  if (many) lookAtMargins(state, canvas, axisOf);
   return canvas;
+}
+
+/**
+ * A click on a margin looks at its reading.
+ *
+ * @param {NoAnswerState} state @param {Canvas} canvas @param {(width: number) => MarginAxis} axisOf
+ */
+function lookAtMargins({ ui, readings }, canvas, axisOf) {
+  ui.listen(canvas.el, "click", event => {
+    const [x, y] = pointer(event, canvas.el);
+    const near = nearest(readings, axisOf(canvas.width), x);
+    if (near !== null && y > canvas.el.clientHeight - 62) ui.set("selected", near);
+  });
 }
 
 /** @param {NoAnswerState} state */
@@ -210,26 +223,30 @@ function marginAxis(low, high, width) {
  * @param {{ top: number, bottom: number, colours: Colours }} options
  */
 function paintMargins(context, axis, state, { top, bottom, colours }) {
-  const at = axis.within(state.ui.get("threshold"));
-  /** @param {number} from @param {number} to @param {string} colour */
-  const shade = (from, to, colour) => {
-    context.globalAlpha = 0.22;
-    context.fillStyle = colour;
-    context.fillRect(from, top, Math.max(0, to - from), bottom - top);
-    context.globalAlpha = 1;
-  };
-  shade(axis.left, at, colours.answer);
-  shade(at, axis.right, colours.none);
+  const at = axis.within(state.ui.get("threshold")),
+    kept = promised(state);
+  paintSides(context, axis, at, { top, bottom, colours });
   paintTicks(context, axis, bottom + 10, colours);
   if (state.many) paintReadings(context, axis, state, { top, bottom, colours });
   else paintReading(context, axis, state.readings[0], { at, top, bottom, colours });
-  upright(context, { at, top: top - 4, bottom: bottom + 4, thick: 2, colours });
-  const kept = promised(state);
-  if (kept !== null) {
-    context.setLineDash([4, 3]);
-    upright(context, { at: axis.x(kept), top: top - 4, bottom: bottom + 4, thick: 1.5, colours });
-    context.setLineDash([]);
-  }
+  upright(context, at, { top: top - 4, bottom: bottom + 4, wide: 2, colours });
+  if (kept !== null)
+    upright(context, axis.x(kept), { top: top - 4, bottom: bottom + 4, wide: 1.5, dash: [4, 3], colours });
+}
+
+/**
+ * Both sides of the threshold: up to it there is an answer, above it none.
+ *
+ * @param {Context} context @param {MarginAxis} axis @param {number} at the place of the threshold
+ * @param {{ top: number, bottom: number, colours: Colours }} options
+ */
+function paintSides(context, { left, right }, at, { top, bottom, colours }) {
+  context.globalAlpha = 0.22;
+  context.fillStyle = colours.answer;
+  context.fillRect(left, top, at - left, bottom - top);
+  context.fillStyle = colours.none;
+  context.fillRect(at, top, right - at, bottom - top);
+  context.globalAlpha = 1;
 }
 
 /**
@@ -248,10 +265,7 @@ function paintReading(context, { left, right, x }, { margin }, { at, top, bottom
   sideWords(context, "answers", left, at, dot, middle, () => [left + 6, dot + 12]);
   sideWords(context, NO_ANSWER, at, right, dot, middle, size => [right - 6 - size, dot - 12 - size]);
   if (margin === null || margin === undefined) return;
-  context.fillStyle = colours.ink;
-  context.beginPath();
-  context.arc(dot, middle, 5.5, 0, 2 * Math.PI);
-  context.fill();
+  paintDot(context, dot, middle, { radius: 5.5, colour: colours.ink });
   context.textBaseline = "alphabetic";
   // The label stays beside the threshold's own, and inside.
   const words = `margin ${fmt.logit(margin)}`,
@@ -266,22 +280,20 @@ function paintReading(context, { left, right, x }, { margin }, { at, top, bottom
  * @param {{ top: number, bottom: number, colours: Colours }} options
  */
 function paintReadings(context, axis, { ui, readings }, { top, bottom, colours }) {
-  const middle = (top + bottom) / 2,
+  const high = (bottom - top) / 2,
     looked = ui.get("selected");
-  readings.forEach((reading, k) => {
-    if (reading.margin === null || reading.margin === undefined) return;
-    const x = axis.x(reading.margin),
-      none = reading.golds !== null && reading.golds.length === 0;
+  context.strokeStyle = colours.ink;
+  context.lineWidth = 1.5;
+  readings.forEach(({ margin, golds }, k) => {
+    if (margin === null || margin === undefined) return;
+    const x = axis.x(margin),
+      none = golds !== null && golds.length === 0,
+      y = none ? top + high : top;
     context.fillStyle = none ? colours.none : colours.answer;
     context.globalAlpha = readings.length > 400 ? 0.25 : 0.6;
-    if (none) context.fillRect(x - 0.75, middle, 1.5, bottom - middle);
-    else context.fillRect(x - 0.75, top, 1.5, middle - top);
+    context.fillRect(x - 0.75, y, 1.5, high);
     context.globalAlpha = 1;
-    if (k === looked) {
-      context.strokeStyle = colours.ink;
-      context.lineWidth = 1.5;
-      context.strokeRect(x - 3, none ? middle : top, 6, middle - top);
-    }
+    if (k === looked) context.strokeRect(x - 3, y, 6, high);
   });
 }
 
@@ -298,16 +310,21 @@ function sideWords(context, words, from, to, dot, y, places) {
 }
 
 /**
- * @param {Context} context
- * @param {{ at: number, top: number, bottom: number, thick: number, colours: Colours }} options
+ * @param {Context} context @param {number} x
+ * @param {{ top: number, bottom: number, wide: number, dash?: number[], colours: Colours }} options
  */
-function upright(context, { at, top, bottom, thick, colours }) {
-  context.strokeStyle = colours.ink;
-  context.lineWidth = thick;
+function upright(context, x, { top, bottom, wide, dash, colours }) {
+  strokeLine(context, [x, top], [x, bottom], { colour: colours.ink, wide, dash });
+}
+
+/**
+ * @param {Context} context @param {number} x @param {number} y @param {{ radius: number, colour: string }} options
+ */
+function paintDot(context, x, y, { radius, colour }) {
+  context.fillStyle = colour;
   context.beginPath();
-  context.moveTo(at, top);
-  context.lineTo(at, bottom);
-  context.stroke();
+  context.arc(x, y, radius, 0, 2 * Math.PI);
+  context.fill();
 }
 
 /** @param {Context} context @param {MarginAxis} axis @param {number} y @param {Colours} colours */
@@ -327,44 +344,50 @@ function paintTicks(context, axis, y, colours) {
  */
 function paintCurves(context, axis, state, { curve, top, bottom, colours }) {
   const { base, peak } = figuresShown(curve);
-  /** @param {number | null | undefined} value */
+  /** @param {number | null} value */
   const y = value => bottom - ((Number(value) - base) / (peak - base)) * (bottom - top);
-  context.textAlign = "right";
-  context.textBaseline = "middle";
-  for (const tick of ticks(base, peak, 4)) {
-    context.fillStyle = colours.soft;
-    context.fillText(`${tick}`, axis.left - 8, y(tick));
-    context.fillStyle = colours.rule;
-    context.fillRect(axis.left, y(tick) - 0.5, axis.right - axis.left, 1);
-  }
+  for (const tick of ticks(base, peak, 4)) paintFigure(context, axis, tick, y(tick), colours);
   const threshold = state.ui.get("threshold");
   const at = axis.within(threshold),
     now = levelAt(curve, threshold);
-  /** @type {["exact" | "f1", string, number[]][]} */
-  const lines = [
-    ["exact", colours.ink, [5, 3]],
-    ["f1", colours.answer, []],
-  ];
-  for (const [name, colour, dash] of lines) {
-    context.strokeStyle = colour;
-    context.lineWidth = 2;
-    context.setLineDash(dash);
-    context.beginPath();
-    context.moveTo(axis.left, y(curve[name][0]));
-    for (let k = 1; k < curve.threshold.length; k++) {
-      const x = axis.within(Number(curve.threshold[k]));
-      context.lineTo(x, y(curve[name][k - 1]));
-      context.lineTo(x, y(curve[name][k]));
-    }
-    context.lineTo(axis.right, y(curve[name].at(-1)));
-    context.stroke();
-    context.setLineDash([]);
-    context.fillStyle = colour;
-    context.beginPath();
-    context.arc(at, y(curve[name][now]), 4.5, 0, 2 * Math.PI);
-    context.fill();
+  paintCurve(context, axis, curve.threshold, curve.exact.map(y), { colour: colours.ink, dash: [5, 3] });
+  paintDot(context, at, y(curve.exact[now]), { radius: 4.5, colour: colours.ink });
+  paintCurve(context, axis, curve.threshold, curve.f1.map(y), { colour: colours.answer, dash: [] });
+  paintDot(context, at, y(curve.f1[now]), { radius: 4.5, colour: colours.answer });
+  upright(context, at, { top: top - 6, bottom: bottom + 8, wide: 1, colours });
+}
+
+/**
+ * A figure beside the curves, with its line.
+ *
+ * @param {Context} context @param {MarginAxis} axis @param {number} figure @param {number} y @param {Colours} colours
+ */
+function paintFigure(context, axis, figure, y, colours) {
+  write(context, `${figure}`, axis.left - 8, y, colours.soft, "right");
+  context.fillStyle = colours.rule;
+  context.fillRect(axis.left, y - 0.5, axis.right - axis.left, 1);
+}
+
+/**
+ * A figure by threshold in steps: it holds from its threshold to the next.
+ *
+ * @param {Context} context @param {MarginAxis} axis @param {(number | null)[]} thresholds @param {number[]} heights
+ * @param {{ colour: string, dash: number[] }} options
+ */
+function paintCurve(context, axis, thresholds, heights, { colour, dash }) {
+  context.strokeStyle = colour;
+  context.lineWidth = 2;
+  context.setLineDash(dash);
+  context.beginPath();
+  context.moveTo(axis.left, heights[0]);
+  for (let k = 1; k < thresholds.length; k++) {
+    const x = axis.within(Number(thresholds[k]));
+    context.lineTo(x, heights[k - 1]);
+    context.lineTo(x, heights[k]);
   }
-  upright(context, { at, top: top - 6, bottom: bottom + 8, thick: 1, colours });
+  context.lineTo(axis.right, heights[heights.length - 1]);
+  context.stroke();
+  context.setLineDash([]);
 }
 
 /** From which figure to which the curves are drawn, in round tens. @param {Curve} curve */
@@ -396,22 +419,27 @@ function times(logits) {
 
 /** @param {NoAnswerState} state @returns {Child} */
 function thresholdWords(state) {
-  const threshold = state.ui.get("threshold");
-  if (!state.many) {
-    const reading = state.readings[0];
-    if (reading.margin === null)
-      return "No threshold brings an answer: the text holds no span that the model could take.";
-    const answered = state.answers(reading);
-    return [
-      `Null score ${fmt.logit(reading.null)} against ${fmt.logit(reading.score)} of the best span: the margin is ${fmt.logit(reading.margin)}. `,
-      reading.margin < 0
-        ? ["By itself “", said(reading.best), `” is ${times(reading.margin)} as probable as no answer. `]
-        : [`No answer is ${times(reading.margin)} as probable as “`, said(reading.best), "” by itself. "],
-      answered
-        ? `It is the answer, until the threshold falls below ${fmt.logit(reading.margin)}.`
-        : `It is rejected, until the threshold rises to ${fmt.logit(reading.margin)}.`,
-    ];
-  }
+  if (state.many) return questionsWords(state.ui.get("threshold"));
+  const [reading] = state.readings;
+  return marginWords(reading, state.answers(reading));
+}
+
+/** How one margin came about, and what becomes of it. @param {MarginReading} reading @param {boolean} answered */
+function marginWords({ null: none, score, margin, best }, answered) {
+  if (margin === null) return "No threshold brings an answer: the text holds no span that the model could take.";
+  return [
+    `Null score ${fmt.logit(none)} against ${fmt.logit(score)} of the best span: the margin is ${fmt.logit(margin)}. `,
+    margin < 0
+      ? ["By itself “", said(best), `” is ${times(margin)} as probable as no answer. `]
+      : [`No answer is ${times(margin)} as probable as “`, said(best), "” by itself. "],
+    answered
+      ? `It is the answer, until the threshold falls below ${fmt.logit(margin)}.`
+      : `It is rejected, until the threshold rises to ${fmt.logit(margin)}.`,
+  ];
+}
+
+/** Which questions are answered. @param {number} threshold */
+function questionsWords(threshold) {
   const how =
     threshold === 0
       ? "at least as probable as no answer"
