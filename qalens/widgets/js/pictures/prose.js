@@ -1,9 +1,10 @@
 // @ts-check
 // A text on the page: painted by ranges, and walked through with a pointer or keys.
 
-import { append, freshId, h } from "../dom.js";
+import { freshId, h } from "../dom.js";
 import { clamp } from "../numbers.js";
 import { lastAtMost, Words } from "../words.js";
+import { Pieces } from "./prose_pieces.js";
 
 /** @import { Block, Piece, ProseOptions, Stretch } from "../types" */
 /** @import { Ui } from "../ui.js" */
@@ -25,118 +26,84 @@ const PIECES_IN_BLOCK = 80;
  * - `key(event, token)`: other keys; returns true where it used one
  */
 export class Prose {
+  /** @type {ArrayLike<number> | null} */
+  values = null;
+  most = 1;
+  signed = false;
+  /** @type {Map<string, [number, number][]>} */
+  marks = new Map();
+  /** @type {Map<number, number>} */
+  numbers = new Map();
+  cursor = -1;
+  anchor = -1;
+  /** Where the cursor starts. */
+  home = 0;
+
   /**
    * @param {Ui} ui
    * @param {ProseOptions} options
    */
-  constructor(ui, { text, begin, end, label, describe, hover, pick, move, key, tall = 340 }) {
+  constructor(
+    ui,
+    {
+      text,
+      begin,
+      end,
+      label,
+      describe = () => "",
+      hover = () => {},
+      pick = () => {},
+      move = () => {},
+      key = () => false,
+      tall = 340,
+    },
+  ) {
     this.ui = ui;
     this.words = text instanceof Words ? text : new Words(text);
-    this.describe = describe ?? (() => "");
-    this.hover = hover ?? (() => {});
-    this.pick = pick ?? (() => {});
-    this.move = move ?? (() => {});
-    this.key = key ?? (() => false);
+    this.describe = describe;
+    this.hover = hover;
+    this.pick = pick;
+    this.move = move;
+    this.key = key;
     this.begin = begin;
     this.end = end;
-    /** @type {ArrayLike<number> | null} */
-    this.values = null;
-    this.most = 1;
-    this.signed = false;
-    /** @type {Map<string, [number, number][]>} */
-    this.marks = new Map();
-    /** @type {Map<number, number>} */
-    this.numbers = new Map();
-    this.cursor = -1;
-    this.anchor = -1;
-    /** Where the cursor starts. */
-    this.home = 0;
-    this.from = this.first = this.last = this.pieceOf = new Int32Array(0);
-    this._cut();
-    this.el = h("div", {
-      class: "ql-text",
-      role: "listbox",
-      tabindex: 0,
-      dir: "auto",
-      lang: "",
-      "aria-label": label,
-      "aria-multiselectable": "true",
-    });
-    // On a telephone and in long texts the flow scrolls within its own box.
-    this.el.style.setProperty("--tall", `${tall}px`);
+    this.pieces = new Pieces(this.words, begin, end);
+    this.first = this.pieces.first;
+    this.el = flowElement(label, tall);
     this.blocks = this._blocks();
     this.lows = Int32Array.from(this.blocks, block => block.low);
-    append(
-      this.el,
-      this.blocks.map(block => block.el),
-    );
     this._watch();
     this._listen();
-    const size = new ResizeObserver(() =>
-      this.el.classList.toggle("ql-scrolls", this.el.scrollHeight > this.el.clientHeight + 1),
-    );
-    size.observe(this.el);
-    ui.done(() => size.disconnect());
-  }
-
-  // Pieces: [from, to) in UTF-16 units, and the run of tokens that each shows; -1 for what lies between tokens.
-  _cut() {
-    const { words, begin, end } = this;
-    const cuts = new Set([0, words.text.length]);
-    for (let t = 0; t < begin.length; t++) {
-      const a = words.unit(begin[t]),
-        b = words.unit(end[t]);
-      if (b > a) {
-        if (words.whole(a)) cuts.add(a);
-        if (words.whole(b)) cuts.add(b);
-      }
-    }
-    const places = Int32Array.from(cuts).sort();
-    const n = Math.max(0, places.length - 1);
-    this.from = places;
-    this.first = new Int32Array(n).fill(-1);
-    this.last = new Int32Array(n).fill(-1);
-    this.pieceOf = new Int32Array(begin.length).fill(-1);
-    for (let t = 0; t < begin.length; t++) {
-      const a = words.unit(begin[t]),
-        b = words.unit(end[t]);
-      if (b <= a) continue;
-      const low = lastAtMost(places, a),
-        high = lastAtMost(places, b - 1);
-      this.pieceOf[t] = low;
-      for (let p = low; p <= high; p++) {
-        if (this.first[p] < 0) this.first[p] = t;
-        this.last[p] = Math.max(this.last[p], t);
-      }
-    }
   }
 
   /** @returns {Block[]} */
   _blocks() {
     /** @type {Block[]} */
     const blocks = [];
-    const n = this.first.length;
+    const { n } = this.pieces;
     for (let p = 0; p < n; ) {
       let q = Math.min(n, p + PIECES_IN_BLOCK);
       // A block ends at a blank, so that no word is laid out in two parts.
       while (q < n && this.first[q] >= 0 && q < p + 2 * PIECES_IN_BLOCK) q += 1;
-      blocks.push({
-        low: p,
-        high: q,
-        el: h("span", { class: "ql-block", "data-b": blocks.length }, this._text(p, q)),
-        live: false,
-      });
+      const el = h("span", { class: "ql-block", "data-b": blocks.length }, this.pieces.text(p, q));
+      this.el.append(el);
+      blocks.push({ low: p, high: q, el, live: false });
       p = q;
     }
     return blocks;
   }
 
-  /** @param {number} p @param {number} q */
-  _text(p, q) {
-    return this.words.text.slice(this.from[p], this.from[q]);
+  _watch() {
+    const size = new ResizeObserver(() =>
+      this.el.classList.toggle("ql-scrolls", this.el.scrollHeight > this.el.clientHeight + 1),
+    );
+    size.observe(this.el);
+    this.ui.done(() => size.disconnect());
+    this._watchBlocks();
   }
 
-  _watch() {
+  /** Only what is near to what is seen is made of elements. */
+  _watchBlocks() {
     if (this.blocks.length <= 4 || typeof IntersectionObserver !== "function") {
       this.blocks.forEach(block => this._wake(block));
       return;
@@ -161,23 +128,18 @@ export class Prose {
     block.live = true;
     const pieces = [];
     for (let p = block.low; p < block.high; p++) {
-      const token = this.first[p] >= 0;
-      const piece = h(
-        "span",
-        token ? { class: "ql-tok", role: "option", "data-p": p } : { class: "ql-gap", role: "none", "data-p": p },
-        this._text(p, p + 1),
-      );
-      pieces.push(piece);
+      const [kind, role] = this.first[p] >= 0 ? ["ql-tok", "option"] : ["ql-gap", "none"];
+      pieces.push(h("span", { class: kind, role, "data-p": p }, this.pieces.text(p, p + 1)));
     }
     block.el.replaceChildren(...pieces);
-    this._paintBlock(block);
+    this._paintRun(block.low, block.high - 1);
   }
 
   /** @param {Block} block */
   _sleep(block) {
     if (!block.live || block.el.contains(document.activeElement)) return;
     block.live = false;
-    block.el.replaceChildren(this._text(block.low, block.high));
+    block.el.replaceChildren(this.pieces.text(block.low, block.high));
   }
 
   /**
@@ -199,12 +161,7 @@ export class Prose {
    */
   mark(name, ranges) {
     const before = this.marks.get(name) ?? [];
-    /** @type {[number, number][]} */
-    const now = ranges.map(([a, b]) => {
-      const low = lastAtMost(this.from, this.words.unit(a));
-      const high = lastAtMost(this.from, Math.max(this.words.unit(a), this.words.unit(b) - 1));
-      return [low, high];
-    });
+    const now = ranges.map(([a, b]) => this.pieces.run(a, b));
     this.marks.set(name, now);
     // Only what loses or gets the mark is painted, so that a hover costs the same in every text.
     for (const [low, high] of [...before, ...now]) this._paintRun(low, high);
@@ -216,7 +173,7 @@ export class Prose {
    * @param {[number, number, number][]} ranges
    */
   number(ranges) {
-    this.numbers = new Map(ranges.map(([number, start]) => [lastAtMost(this.from, this.words.unit(start)), number]));
+    this.numbers = new Map(ranges.map(([number, start]) => [this.pieces.run(start, start)[0], number]));
     this._paint();
   }
 
@@ -233,29 +190,14 @@ export class Prose {
   }
 
   _paint() {
-    for (const block of this.blocks) if (block.live) this._paintBlock(block);
-  }
-
-  /** @param {Block} block */
-  _paintBlock(block) {
-    /** @type {HTMLCollectionOf<any>} */
-    const pieces = block.el.children;
-    for (let p = block.low; p < block.high; p++) this._paintPiece(pieces[p - block.low], p);
+    this._paintRun(0, this.pieces.n - 1);
   }
 
   /** @param {Piece} piece @param {number} p */
   _paintPiece(piece, p) {
     const value = this._value(p);
     const level = Number.isFinite(value) ? Math.min(100, Math.round((100 * Math.abs(value)) / this.most)) : 0;
-    let names = this.first[p] >= 0 ? "ql-tok" : "ql-gap";
-    if (level > 0) names += this.signed ? ` ql-v ql-v-${value < 0 ? "against" : "for"}` : " ql-p";
-    for (const [name, ranges] of this.marks) {
-      for (const [low, high] of ranges) {
-        if (low <= p && p <= high)
-          names += ` ql-mark-${name}${p === low ? ` ql-first-${name}` : ""}${p === high ? ` ql-last-${name}` : ""}`;
-      }
-    }
-    if (this.cursor >= 0 && this.pieceOf[this.cursor] === p) names += " ql-cursor";
+    const names = this._classOf(p, level === 0 ? 0 : value);
     const number = this.numbers.get(p);
     const key = `${names}|${level}|${number}`;
     if (piece.qlKey === key) return;
@@ -265,7 +207,20 @@ export class Prose {
     else piece.dataset.n = String(number);
     if (level > 0) piece.style.setProperty("--v", `${level}%`);
     else piece.style.removeProperty("--v");
-    if (this.first[p] >= 0) piece.setAttribute("aria-selected", names.includes("ql-mark-selected") ? "true" : "false");
+    if (this.first[p] >= 0) piece.setAttribute("aria-selected", String(names.includes("ql-mark-selected")));
+  }
+
+  /** What a piece is: a token or not, its shade, its marks, and the cursor. @param {number} p @param {number} value */
+  _classOf(p, value) {
+    let names = this.first[p] >= 0 ? "ql-tok" : "ql-gap";
+    if (value !== 0) names += this.signed ? ` ql-v ql-v-${value < 0 ? "against" : "for"}` : " ql-p";
+    for (const [name, ranges] of this.marks) {
+      for (const [low, high] of ranges) {
+        if (low <= p && p <= high)
+          names += ` ql-mark-${name}${p === low ? ` ql-first-${name}` : ""}${p === high ? ` ql-last-${name}` : ""}`;
+      }
+    }
+    return this.cursor >= 0 && this.pieces.of[this.cursor] === p ? `${names} ql-cursor` : names;
   }
 
   /**
@@ -282,7 +237,7 @@ export class Prose {
       return a * b > 0 ? Math.sign(a) * Math.min(Math.abs(a), Math.abs(b)) : 0;
     }
     let best = 0;
-    for (let t = this.first[p]; t <= this.last[p]; t++) {
+    for (let t = this.first[p]; t <= this.pieces.last[p]; t++) {
       if (Math.abs(this.values[t]) > Math.abs(best)) best = this.values[t];
     }
     return best;
@@ -290,7 +245,7 @@ export class Prose {
 
   /** The piece of a token, made an element if it was not. @param {number} token @returns {Piece | null} */
   _piece(token) {
-    const p = this.pieceOf[token];
+    const p = this.pieces.of[token];
     if (p === undefined || p < 0) return null;
     const block = this.blocks[lastAtMost(this.lows, p)];
     this._wake(block);
@@ -321,11 +276,9 @@ export class Prose {
   go(token, { quiet = false } = {}) {
     const before = this.cursor;
     this.cursor = token;
-    for (const t of [before, token]) {
-      const piece = t >= 0 ? this._piece(t) : null;
-      if (piece !== null) this._paintPiece(piece, this.pieceOf[t]);
-    }
-    const piece = token >= 0 ? this._piece(token) : null;
+    this._paintToken(before);
+    this._paintToken(token);
+    const piece = this._piece(token);
     if (piece === null) {
       this.el.removeAttribute("aria-activedescendant");
       return;
@@ -338,44 +291,61 @@ export class Prose {
     if (!quiet) this.ui.say(this.describe(token));
   }
 
+  /** @param {number} token */
+  _paintToken(token) {
+    const piece = this._piece(token);
+    if (piece !== null) this._paintPiece(piece, this.pieces.of[token]);
+  }
+
   _listen() {
     const { ui, el } = this;
-    ui.listen(el, "pointermove", event => {
-      const token = this.tokenAt(event);
-      if (this.anchor >= 0 && event.buttons === 1 && token >= 0) this._select(token);
-      this.hover(token < 0 ? null : token);
-    });
+    ui.listen(el, "pointermove", event => this._point(event));
     ui.listen(el, "pointerleave", () => this.hover(null));
-    ui.listen(el, "pointerdown", event => {
-      const token = this.tokenAt(event);
-      if (token < 0 || event.button !== 0) return;
-      this.anchor = event.shiftKey && this.cursor >= 0 ? this.cursor : token;
-    });
+    ui.listen(el, "pointerdown", event => this._press(event));
     // Not on click: a drag from one token to another is no click on either.
-    ui.listen(el, "pointerup", event => {
-      const token = this.tokenAt(event),
-        from = this.anchor;
-      this.anchor = -1;
-      this.mark("choosing", []);
-      if (token < 0 || from < 0 || event.button !== 0) return;
-      this.go(token, { quiet: true });
-      this.pick(Math.min(from, token), Math.max(from, token));
-    });
+    ui.listen(el, "pointerup", event => this._release(event));
     // What presses without a pointer, such as a screen reader.
     ui.listen(el, "click", event => {
       const token = this.tokenAt(event);
       if (event.detail === 0 && token >= 0) this.pick(token, token);
     });
-    ui.listen(el, "focus", () => {
-      if (this.cursor < 0 && this.begin.length > 0) this.go(this.home);
-    });
+    ui.listen(el, "focus", () => this.cursor < 0 && this.begin.length > 0 && this.go(this.home));
     ui.listen(el, "blur", () => this.hover(null));
     ui.listen(el, "keydown", event => this._key(event));
     ui.listen(el, "copy", event => this._copy(event));
     // On paper the whole text is seen, with all its marks.
-    ui.listen(window, "beforeprint", () => {
-      for (const block of this.blocks) this._wake(block);
-    });
+    ui.listen(window, "beforeprint", () => this.blocks.forEach(block => this._wake(block)));
+  }
+
+  /** @param {PointerEvent} event */
+  _point(event) {
+    const token = this.tokenAt(event);
+    if (this.anchor >= 0 && event.buttons === 1 && token >= 0) this._select(token);
+    this.hover(token < 0 ? null : token);
+  }
+
+  /** @param {PointerEvent} event */
+  _press(event) {
+    const token = this.tokenAt(event);
+    if (token < 0 || event.button !== 0) return;
+    this.anchor = event.shiftKey && this.cursor >= 0 ? this.cursor : token;
+  }
+
+  /** @param {PointerEvent} event */
+  _release(event) {
+    const token = this.tokenAt(event),
+      from = this._letGo();
+    if (token < 0 || from < 0 || event.button !== 0) return;
+    this.go(token, { quiet: true });
+    this.pick(Math.min(from, token), Math.max(from, token));
+  }
+
+  /** Let go of the run of tokens that was being chosen; returns the token where it began, or -1. */
+  _letGo() {
+    const from = this.anchor;
+    this.anchor = -1;
+    this.mark("choosing", []);
+    return from;
   }
 
   /**
@@ -385,7 +355,7 @@ export class Prose {
    */
   _copy(event) {
     const ranges = this.marks.get("selected") ?? [];
-    const chosen = ranges.map(([low, high]) => this._text(low, high + 1)).join(" … ");
+    const chosen = ranges.map(([low, high]) => this.pieces.text(low, high + 1)).join(" … ");
     event.clipboardData?.setData("text/plain", chosen || this.words.text);
     event.preventDefault();
     event.stopPropagation();
@@ -400,33 +370,42 @@ export class Prose {
   /** @param {KeyboardEvent} event */
   _key(event) {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
-    const n = this.begin.length;
-    const turned = getComputedStyle(this.el).direction === "rtl" ? -1 : 1;
-    const at = Math.max(0, this.cursor);
-    const to = {
-      ArrowRight: at + turned,
-      ArrowLeft: at - turned,
-      ArrowDown: this._below(at, 1),
-      ArrowUp: this._below(at, -1),
-      Home: 0,
-      End: n - 1,
-      PageDown: at + 50,
-      PageUp: at - 50,
-    }[event.key];
-    if (to !== undefined) {
-      if (event.shiftKey && this.anchor < 0) this.anchor = at;
-      if (!event.shiftKey) this.anchor = -1;
-      this.go(clamp(to, 0, n - 1));
-      if (event.shiftKey) this._select(this.cursor);
-      else this.mark("choosing", []);
-    } else if (event.key === "Enter" || event.key === " ") {
-      const from = this.anchor >= 0 ? this.anchor : at;
-      this.anchor = -1;
-      this.mark("choosing", []);
+    const at = Math.max(0, this.cursor),
+      to = this._keyed(event.key, at);
+    if (to !== undefined) this._walk(at, to, event.shiftKey);
+    else if (event.key === "Enter" || event.key === " ") {
+      const began = this._letGo(),
+        from = began >= 0 ? began : at;
       this.pick(Math.min(from, at), Math.max(from, at));
     } else if (!this.key(event, at)) return;
     event.preventDefault();
     event.stopPropagation();
+  }
+
+  /** Where a key moves the cursor; undefined for any other key. @param {string} key @param {number} at */
+  _keyed(key, at) {
+    if (key === "ArrowDown" || key === "ArrowUp") return this._below(at, key === "ArrowDown" ? 1 : -1);
+    const turned = getComputedStyle(this.el).direction === "rtl" ? -1 : 1;
+    return {
+      ArrowRight: at + turned,
+      ArrowLeft: at - turned,
+      Home: 0,
+      End: this.begin.length - 1,
+      PageDown: at + 50,
+      PageUp: at - 50,
+    }[key];
+  }
+
+  /**
+   * Move the cursor, and with it the end of what is being chosen.
+   *
+   * @param {number} at @param {number} to @param {boolean} choosing
+   */
+  _walk(at, to, choosing) {
+    if (!choosing) this._letGo();
+    else if (this.anchor < 0) this.anchor = at;
+    this.go(clamp(to, 0, this.begin.length - 1));
+    if (choosing) this._select(this.cursor);
   }
 
   /** The token one line below or above. @param {number} token @param {number} step */
@@ -448,4 +427,20 @@ export class Prose {
     }
     return best;
   }
+}
+
+/** @param {string} label @param {number} tall */
+function flowElement(label, tall) {
+  const el = h("div", {
+    class: "ql-text",
+    role: "listbox",
+    tabindex: 0,
+    dir: "auto",
+    lang: "",
+    "aria-label": label,
+    "aria-multiselectable": "true",
+  });
+  // On a telephone and in long texts the flow scrolls within its own box.
+  el.style.setProperty("--tall", `${tall}px`);
+  return el;
 }
