@@ -10,6 +10,7 @@ process, with one thread, so that other work of the machine does not matter.
 - `shared texts`: five questions on each text, as data sets have them
 - `single texts`: a text of its own for each question
 - `evaluate`: shared texts, with a row of an evaluation for each question
+- `pipeline`: shared texts in the question-answering pipeline, one answer each
 """
 
 from __future__ import annotations
@@ -27,10 +28,14 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 import numpy as np
 import torch
+import transformers
 from numpy.typing import NDArray
 
 import qalens
 from qalens.evaluation.rows import example_rows
+from qalens.integrations.transformers import register
+from qalens.models.hub import BUNDLED
+from qalens.models.model import QAModel
 from qalens.text.examples import CharSpan, Example
 from qalens.text.question_rows import Item
 
@@ -97,7 +102,12 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
     reader = qalens.load(device="cpu")
-    reader.model.begin = given_logits(len(reader.tokenizer))
+    register()
+    nlp = transformers.pipeline(
+        "question-answering", model=str(BUNDLED), tokenizer=str(BUNDLED), device="cpu", dtype="float32"
+    )
+    begin = given_logits(len(reader.tokenizer))
+    QAModel.begin = lambda self, inputs: begin(inputs)  # pyright: ignore[reportAttributeAccessIssue]
 
     def tokenize(examples: list[Example]) -> None:
         reader.tokenizer(
@@ -119,6 +129,9 @@ def main() -> None:
         for _ in example_rows(zip(items, reader.read_many(examples, progress=False), strict=True)):
             pass
 
+    def answer(examples: list[Example]) -> None:
+        nlp(question=[one.question for one in examples], context=[one.context for one in examples])
+
     seconds = measured(
         {
             "shared texts, tokenizer": (5, tokenize),
@@ -126,12 +139,13 @@ def main() -> None:
             "single texts, tokenizer": (1, tokenize),
             "single texts": (1, read),
             "evaluate": (5, evaluate),
+            "pipeline": (5, answer),
         },
         options.questions,
         options.rounds,
     )
     each = {name: 1000 * value / options.questions for name, value in seconds.items()}
-    against = {"evaluate": "shared texts, tokenizer"}
+    against = dict.fromkeys(("evaluate", "pipeline"), "shared texts, tokenizer")
     for name, value in each.items():
         ratio = value / each[against.get(name, f"{name.removesuffix(', tokenizer')}, tokenizer")]
         print(f"{name:26} {value:6.3f} ms a question   {ratio:5.2f} × the tokenizer")

@@ -122,6 +122,8 @@ def _offsets(windows: Windows, low: int, N: int) -> tuple[NDArray[np.int64], NDA
 
 def _between_unspaced(context: str, begin: NDArray[np.int64], finish: NDArray[np.int64]) -> NDArray[np.bool_]:
     """(N,): whether a token begins beside a character of a script without spaces between words."""
+    if context.isascii():
+        return np.zeros(len(begin), np.bool_)
     unspaced = np.zeros(len(context) + 2, np.bool_)
     for stretch in _UNSPACED_RUN.finditer(context):
         unspaced[stretch.start() + 1 : stretch.end() + 1] = True
