@@ -26,16 +26,33 @@ Span = tuple[int, int]
 # --- every legal pair of tokens ---------------------------------------------------------------------------------
 
 
-def whole(context: str, start: int, end: int) -> Span:
-    """The span of two tokens: without blanks at its edges, and with whole graphemes at both."""
-    size = len(context)
-    while start < size and context[start].isspace():
+@functools.lru_cache(maxsize=64)
+def cuts(context: str) -> tuple[int, ...]:
+    """Where a span may begin or end: between graphemes, and beside blanks."""
+    graphemes = [0, *(found.end() for found in regex.finditer(r"\X", context))]
+    return (*graphemes, *(k + 1 for k, character in enumerate(context) if character.isspace()))
+
+
+# Kept, since every pair of tokens asks for one of a few hundred places.
+@functools.lru_cache(maxsize=10_000)
+def whole_start(context: str, start: int) -> int:
+    """Behind the blanks at `start`, and before the grapheme that it cuts."""
+    while start < len(context) and context[start].isspace():
         start += 1
+    return max(cut for cut in cuts(context) if cut <= start)
+
+
+@functools.lru_cache(maxsize=10_000)
+def whole_end(context: str, end: int) -> int:
+    """Before the blanks at `end`, and behind the grapheme that it cuts."""
     while end > 0 and context[end - 1].isspace():
         end -= 1
-    cuts = [0, *(found.end() for found in regex.finditer(r"\X", context))]
-    cuts += [k + 1 for k, character in enumerate(context) if character.isspace()]
-    return max(cut for cut in cuts if cut <= start), min(cut for cut in cuts if cut >= end)
+    return min(cut for cut in cuts(context) if cut >= end)
+
+
+def whole(context: str, start: int, end: int) -> Span:
+    """The span of two tokens: without blanks at its edges, and with whole graphemes at both."""
+    return whole_start(context, start), whole_end(context, end)
 
 
 def context_tokens(logits: SpanLogits, w: int) -> list[int]:
