@@ -1,6 +1,7 @@
 """For all tests: models this small spend their time on waking threads, not on work; and one browser without network."""
 
 import asyncio
+import gc
 import importlib.util
 import os
 import shutil
@@ -114,9 +115,30 @@ class NoFigureLeftOpen:
             pyplot.close("all")
 
 
+class OnlyWhatTestsMakeIsSwept:
+    """Lets the search for garbage pass over modules and collected tests, nearly all that there is and never garbage."""
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_collection(self):
+        gc.disable()
+        try:
+            return (yield)
+        finally:
+            gc.freeze()
+            # Nor is it worth looking after every 700 new objects: a test makes many thousands, and most have no cycles.
+            gc.set_threshold(20_000, 20, 20)
+            gc.enable()
+
+
 def pytest_configure(config):
     # Registered rather than defined here, since examples in the package have no part in this file.
-    for plugin in (NoLoopOfTheBrowser(), WithoutExtras(), Markers(), NoFigureLeftOpen()):
+    for plugin in (
+        NoLoopOfTheBrowser(),
+        WithoutExtras(),
+        Markers(),
+        NoFigureLeftOpen(),
+        OnlyWhatTestsMakeIsSwept(),
+    ):
         config.pluginmanager.register(plugin)
 
 
