@@ -161,7 +161,78 @@ def chromium():
 
 
 @pytest.fixture
-def page(chromium):
+def own_page(chromium):
+    """A page that no other test sees, for what cannot be taken back: a script before all others, a server's storage.
+
+    And for what may ask this machine: Chromium lets an empty page do so only as long as it was nowhere else.
+    """
     page = chromium.new_page()
     yield page
     page.close()
+
+
+_MEDIA_OF_A_NEW_PAGE = {
+    "media": "null",
+    "color_scheme": "light",
+    "reduced_motion": "no-preference",
+    "forced_colors": "none",
+    "contrast": "no-preference",
+}
+
+
+class KeptPage:
+    """One page for many tests, since a new one costs more than most of them do; each finds it as it was when new."""
+
+    def __init__(self, browser):
+        self.browser, self.page, self.heard = browser, None, []
+
+    def lent(self):
+        """The page, which from now on keeps who listens to it."""
+        if self.page is None:
+            self.page = self.browser.new_page()
+            self.size, listen = self.page.viewport_size, self.page.on
+
+            def on(event, f):
+                self.heard.append((event, f))
+                listen(event, f)
+
+            self.page.on = on
+        return self.page
+
+    def taken_back(self):
+        """Nobody listens any more, nothing is open or pointed at, and all is emulated as in a new page."""
+        from playwright.sync_api import Error
+
+        page = self.page
+        while self.heard:
+            page.remove_listener(*self.heard.pop())
+        try:
+            page.mouse.move(-1, -1)
+            page.goto("about:blank")
+            page.emulate_media(**_MEDIA_OF_A_NEW_PAGE)
+            if page.viewport_size != self.size:
+                page.set_viewport_size(self.size)
+        except Error:
+            # On its way to somewhere else, or closed.
+            self.dropped()
+
+    def dropped(self):
+        """The next test gets a new one, as after a test that failed: what that left behind is not looked through."""
+        self.page.close()
+        self.page = None
+        self.heard.clear()
+
+
+@pytest.fixture(scope="session")
+def kept_page(chromium):
+    return KeptPage(chromium)
+
+
+@pytest.fixture
+def page(request, kept_page):
+    failed = request.session.testsfailed
+    yield kept_page.lent()
+    if request.session.testsfailed == failed:
+        kept_page.taken_back()
+    else:
+        kept_page.dropped()

@@ -31,9 +31,9 @@ def jupyter(chromium, tmp_path_factory):
 
 
 @pytest.fixture(params=list(HOSTS))
-def open_notebook(request, jupyter, page):
+def open_notebook(request, jupyter, own_page):
     """open_notebook(*cells): a `Notebook` in Lab and then in Notebook 7, run to its end."""
-    visit = visit_of(page, jupyter[0])
-    page.set_viewport_size({"width": 1280, "height": 1000})
+    visit = visit_of(own_page, jupyter[0])
+    own_page.set_viewport_size({"width": 1280, "height": 1000})
     yield lambda *cells: open_in(request.param, jupyter, visit, *cells)
     leave(visit)

@@ -104,16 +104,12 @@ def test_what_opens_stands_beside_the_list_and_in_sight(visit):
     page.get_by_label("Go to the question with this number").fill("29")
     page.keyboard.press("Enter")
     page.locator("[aria-selected=true][data-row='28']").wait_for()
-    page.wait_for_function(
-        "document.querySelector('.ql-ds-open').getBoundingClientRect().top < innerHeight - 100"
-    )
+    visit.until("document.querySelector('.ql-ds-open').getBoundingClientRect().top < innerHeight - 100")
     boxes = [page.locator(one).bounding_box() for one in (".ql-ds-list", ".ql-ds-open")]
     assert boxes[1]["x"] >= boxes[0]["x"] + boxes[0]["width"]
     page.set_viewport_size({"width": 600, "height": 576})
     page.locator("[role=option][data-row]").first.click()
-    page.wait_for_function(
-        "document.querySelector('.ql-ds-open').getBoundingClientRect().top < innerHeight - 60"
-    )
+    visit.until("document.querySelector('.ql-ds-open').getBoundingClientRect().top < innerHeight - 60")
 
 
 def test_without_gold_answers_there_is_no_dead_column(open_page):

@@ -209,7 +209,8 @@ _COUNT = """() => {
 }"""
 
 
-def test_closing_lets_go_of_every_listener_and_observer(page, tmp_path):
+def test_closing_lets_go_of_every_listener_and_observer(own_page, tmp_path):
+    page = own_page
     explorer = SpanExplorer(
         planted_reading("Who?", "Ada kept the lamp on. " * 90, answer="Ada", max_length=384)
     )

@@ -76,7 +76,8 @@ def marimo(tmp_path):
             server.wait(120)
 
 
-def test_a_click_in_marimo_is_seen_by_python(marimo, page):
+def test_a_click_in_marimo_is_seen_by_python(marimo, own_page):
+    page = own_page
     asked = []
     inside = (marimo, marimo.replace("http", "ws"), "data:", "blob:")
     page.on("request", lambda request: None if request.url.startswith(inside) else asked.append(request.url))
