@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import random
+from functools import cache
+from typing import Any
 
 import numpy as np
 import pytest
@@ -40,6 +42,13 @@ READ = {
 }
 
 
+@cache
+def read_by(name: str) -> tuple[PairTokenizer, dict[str, Any]]:
+    """A tokenizer and its tables, which take a second to make and which nobody changes."""
+    pairs = PairTokenizer(READ[name]())
+    return pairs, tokenizer_tables(pairs)
+
+
 def odd_texts() -> list[str]:
     """Texts of scripts and odd characters, and three hundred random mixtures of all planes of Unicode."""
     rng = random.Random(0)
@@ -71,9 +80,9 @@ console.log(JSON.stringify(given.texts.map(encode)));
 
 @pytest.mark.parametrize("name", READ)
 def test_ids_and_characters_of_tokens_are_those_of_python(name, tmp_path):
-    pairs = PairTokenizer(READ[name]())
+    pairs, tables = read_by(name)
     texts = odd_texts()
-    found = in_node(TOKENIZE, {"tables": tokenizer_tables(pairs), "texts": texts}, tmp_path)
+    found = in_node(TOKENIZE, {"tables": tables, "texts": texts}, tmp_path)
     for text, told in zip(texts, found, strict=True):
         known = pairs.encode(text)
         assert told["ids"] == pairs.text_ids(known).tolist(), ascii(text)
@@ -102,12 +111,12 @@ console.log(JSON.stringify(given.cases.map(([question, context, length, stride])
 @pytest.mark.filterwarnings("ignore:The question has")
 @pytest.mark.parametrize("name", READ)
 def test_windows_are_those_of_python(name, tmp_path):
-    pairs = PairTokenizer(READ[name]())
+    pairs, tables = read_by(name)
     questions = ("Who kept the lamp?", "Who? " * 30, "x")
     cases = [(q, c, n) for q in questions for c in (STORY, STORY * 3, "Ada.") for n in (12, 40, 64, 384)]
     strides = [check_geometry(pairs, length, None) for _, _, length in cases]
     asked = [[*case, stride] for case, stride in zip(cases, strides, strict=True)]
-    given = {"tables": tokenizer_tables(pairs), "template": pair_template(pairs), "cases": asked}
+    given = {"tables": tables, "template": pair_template(pairs), "cases": asked}
     for (question, context, length), told in zip(cases, in_node(WINDOWS, given, tmp_path), strict=True):
         known = make_windows(pairs, question, context, max_length=length)
         assert len(told) == len(known)
