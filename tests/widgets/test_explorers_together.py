@@ -46,13 +46,17 @@ def made():
     }
 
 
-# Everything computed but ids and places on the page; kept in the page, where only what differs leaves it.
+# Everything computed but ids and places on the page; kept in the page, where only what differs leaves it. Of what would stand
+# before an element only that it does not, where nothing does: to write the styles out takes the most time.
 LOOK = """name => {
   const [said, keys] = [[], [...getComputedStyle(document.body)]];
   const style = (of) => keys.map(key => key + ': ' + of.getPropertyValue(key)).join('; ');
   for (const el of document.querySelectorAll('#' + name + ' .ql-x, #' + name + ' .ql-x *'))
-    for (const pseudo of [null, '::before'])
-      said.push([el.tagName, el.className, pseudo, style(getComputedStyle(el, pseudo))].join('; '));
+    for (const pseudo of [null, '::before']) {
+      const of = getComputedStyle(el, pseudo);
+      const there = pseudo === null || !['none', 'normal'].includes(of.content);
+      said.push([el.tagName, el.className, pseudo, there ? style(of) : 'none'].join('; '));
+    }
   return said;
 }"""
 KEEP = f"name => ((window.kept ??= {{}})[name] = ({LOOK})(name)).length"
