@@ -12,6 +12,8 @@ import pytest
 import torch
 
 torch.set_num_threads(1)
+# Also in the processes that tests start: several run at a time, and threads that wait for a core keep it busy.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 _ARGUMENTS = [
     "--no-sandbox",
