@@ -7,6 +7,7 @@ import os
 import shutil
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -186,7 +187,8 @@ class KeptPage:
     """One page for many tests, since a new one costs more than most of them do; each finds it as it was when new."""
 
     def __init__(self, browser):
-        self.browser, self.page, self.heard = browser, None, []
+        self.browser, self.heard = browser, []
+        self.page: Any = None
 
     def lent(self):
         """The page, which from now on keeps who listens to it."""
