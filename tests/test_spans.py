@@ -216,6 +216,20 @@ def test_one_character_span_with_many_copies_is_one_span(tokenizer):
     assert len(copies) > len(spans) == len(set(copies)) == len(set(pairs(spans)))
 
 
+@pytest.mark.parametrize("tokenizer", TOKENIZERS)
+@pytest.mark.parametrize("length", [2, 30])
+def test_of_equal_copies_that_of_the_first_window_counts_and_there_the_first(tokenizer, length):
+    windows = plain(LAMP, tokenizer=tokenizer, max_length=24).windows
+    logits = SpanLogits(windows, *np.zeros((2, *windows.role.shape), np.float32))
+    spans = span_distribution(logits, max_answer_length=length)
+    expected = {}
+    for w in range(len(windows)):
+        for i, j, span, _ in token_spans(logits, w, length):
+            expected.setdefault(span, (w, i, j))
+    found = zip(spans.window.tolist(), spans.token_start.tolist(), spans.token_end.tolist(), strict=True)
+    assert dict(zip(pairs(spans), found, strict=True)) == expected
+
+
 # --- against plain loops ----------------------------------------------------------------------------------------
 
 

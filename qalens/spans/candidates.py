@@ -197,12 +197,16 @@ def _character_spans(
         "token_start": i,
         "token_end": j,
     }
-    keep = _best_of_equal(spans["start"], spans["end"], score, C)
+    keep = _best_of_equal(spans["start"], spans["end"], score, where, C)
     return spans if keep is None else {name: array[keep] for name, array in spans.items()}
 
 
-def _best_of_equal(start: NDArray, end: NDArray, score: NDArray, C: int) -> NDArray[np.int64] | None:
+def _best_of_equal(
+    start: NDArray, end: NDArray, score: NDArray, window: NDArray, C: int
+) -> NDArray[np.int64] | None:
     """Indices of the best copy of each distinct, non-empty character span, sorted by start, then end.
+
+    Of equal copies that of the first window, there the first.
 
     None where they are all of that kind already, as with tokenizers that cut a text at characters.
     """
@@ -210,6 +214,6 @@ def _best_of_equal(start: NDArray, end: NDArray, score: NDArray, C: int) -> NDAr
     if (np.diff(key) > 0).all() and (start < end).all():
         return None
     kept = np.flatnonzero(start < end)
-    order = np.lexsort((-score[kept], key[kept]))
+    order = np.lexsort((window[kept], -score[kept], key[kept]))
     kept = kept[order]
     return kept[np.diff(key[kept], prepend=-1) != 0]

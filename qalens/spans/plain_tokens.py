@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from qalens.records import brief
 from qalens.spans.logits import SpanLogits
 from qalens.text.graphemes import has_no_ties
 from qalens.text.token_edges import blank_characters, without_blanks
@@ -23,6 +24,7 @@ _CONTEXT = int(Role.CONTEXT)
 _FARTHEST_BELOW = 600.0
 
 
+@brief
 @dataclass(frozen=True, slots=True, eq=False)
 class PlainTokens:
     """The M tokens of the texts of Q readings with one window each, one reading after the other.
@@ -147,6 +149,7 @@ def _plain(tokens: PlainTokens) -> NDArray[np.bool_]:
     return plain
 
 
+@brief
 @dataclass(frozen=True, slots=True, eq=False)
 class Runs:
     """The spans of G runs of tokens, summed up.

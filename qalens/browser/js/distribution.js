@@ -173,17 +173,13 @@ function legalSpans(
         if (begin[i] >= finish[j] || score === -Infinity) continue;
         const key = begin[i] * width + finish[j];
         const known = best.get(key);
-        if (known === undefined || score > known.score || (score === known.score && before({ i, j, window }, known)))
+        // Of equal copies that of the first window counts, there the first.
+        if (known === undefined || score > known.score)
           best.set(key, { start: begin[i], end: finish[j], score, window, i, j });
       }
     }
   });
   return [...best.values()].sort((a, b) => a.start - b.start || a.end - b.end);
-}
-
-/** Of equal copies the one with the first tokens counts, and of those the first window. */
-function before(/** @type {{i: number, j: number, window: number}} */ a, /** @type {Span} */ b) {
-  return a.i - b.i || a.j - b.j || a.window - b.window ? (a.i - b.i || a.j - b.j || a.window - b.window) < 0 : false;
 }
 
 export function logSumExp(/** @type {Iterable<number>} */ values) {
