@@ -258,7 +258,12 @@ def test_the_explorer_of_the_first_page_works_there(visit):
     page.locator("iframe.live").scroll_into_view_if_needed()
     frame = page.frame_locator("iframe.live")
     frame.get_by_text("Ellen Reed", exact=True).first.wait_for()
-    frame.get_by_role("radio", name="logits").click()
+    logits = frame.get_by_role("radio", name="logits")
+    logits.scroll_into_view_if_needed()
+    # A frame that has just grown or moved hears nothing before it is painted there: a click goes to the page behind it.
+    for one in (page.locator("iframe.live"), logits):
+        one.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    logits.click()
     frame.get_by_text("Start and end logits").wait_for()
     page.get_by_role("link", name="No answer", exact=True).click()
     frame.get_by_text("How much did the lighthouse cost?", exact=True).first.wait_for()
