@@ -127,6 +127,8 @@ def check_options(given: Iterable[str], name: str) -> None:
 class Reader:
     """Reads texts for questions: a model, its tokenizer, and how to use them.
 
+    Beside its options it has `model`, `tokenizer`, and `pair`, the `PairTokenizer` that encodes question and text apart.
+
     Parameters
     ----------
     model : torch.nn.Module or QAModel
@@ -1020,6 +1022,8 @@ class Reader:
     def with_options(self, **options: Any) -> Reader:
         """The same model and tokenizer with some options of `Reader` changed; this reader stays as it is.
 
+        Both readers share all else, so a model or tokenizer that is changed in place is changed for both.
+
         Parameters
         ----------
         **options
@@ -1044,7 +1048,7 @@ class Reader:
         kept = self.options
         if "max_length" in options and "stride" not in options:
             kept["stride"] = None
-        # The tokenizer is shared: to copy a large vocabulary takes up to a second.
+        # All else is shared, the tokenizer too: to copy a large vocabulary takes up to a second.
         reader = copy(self)
         reader._set_options(**{**kept, **options})
         return reader

@@ -275,6 +275,7 @@ def test_with_options_changes_what_it_names_and_nothing_else(reader, name, value
     assert all(getattr(changed, option) == before[option] for option in kept)
     assert {option: getattr(reader, option) for option in OPTIONS} == before
     assert changed.model is reader.model
+    assert changed.pair is reader.pair
 
 
 def test_with_options_can_go_back_to_a_default(reader):

@@ -85,6 +85,28 @@ def test_what_needs_its_distribution_is_left_to_it_and_changes_no_neighbour(odd)
     assert_same(quick[2], slow[2])
 
 
+def test_sums_stay_in_their_ranges_and_equal_places_in_their_order():
+    rng = np.random.default_rng(2)
+    texts = ["lamp", "Ada kept the lamp.", "the lamp of the room and the keeper of the sea " * 2]
+    drawn = [random_logits(toy_tokenizer(), texts[k % 3], rng, scale=3.0) for k in range(90)]
+    # Without any difference, with many ties, and far apart.
+    logits = [
+        SpanLogits(one.windows, *(np.round(x * (0.0, 0.3, 40.0)[k // 3 % 3]) for x in (one.start, one.end)))
+        for k, one in enumerate(drawn)
+    ]
+    golds = [drawn_golds(one.windows.context, rng) for one in logits]
+    told = [pair for pair in zip(*both(logits, golds, 30), strict=True) if pair[0] is not None]
+    assert len(told) > 60
+    for quick, slow in told:
+        assert_same(quick, slow)
+        assert 0.0 <= quick.cluster_probability <= 1.0
+        assert quick.given_answer <= 1.0
+        assert quick.entropy >= 0.0
+        assert min(*quick.masses, *quick.cluster_masses) >= 0.0
+        assert "-0.0" not in map(str, (*quick.masses, *quick.cluster_masses, *quick.mean_scores))
+        assert list(quick.places) == sorted(quick.places, reverse=True)
+
+
 def test_a_null_token_without_a_score_takes_no_part():
     logits = random_logits(toy_tokenizer(), TEXTS[0], np.random.default_rng(0))
     start = logits.start.copy()

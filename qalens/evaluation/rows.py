@@ -10,6 +10,7 @@ import math
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, fields, replace
 from hashlib import blake2b
 from typing import Any, Literal, cast, get_args
@@ -497,7 +498,7 @@ def question_word(question: str) -> str:
 
 def _said(reading: Reading | FailedReading, summary: SpanSummary | None) -> dict[str, Any]:
     """All fields of a row that come from the reading."""
-    if isinstance(reading, FailedReading) or summary is None:
+    if isinstance(reading, FailedReading):
         numbers = "windows answer best score null_score margin threshold probability no_answer_probability"
         more = "given_answer cluster_probability product null_product entropy"
         lists = {"gold_scores": (), "masses": (), "cluster_masses": (), "mean_scores": ()}
@@ -543,7 +544,8 @@ def _summaries(
             found[k] = summary
     for k, one in enumerate(readings):
         if found[k] is None and isinstance(one, Reading):
-            found[k] = summary_of(one.logits, one.spans, one.decision, golds[k])
+            # Of a copy, which goes with its distribution: those of all readings that wait would take their room.
+            found[k] = summary_of(one.logits, copy(one).spans, one.decision, golds[k])
     return found
 
 

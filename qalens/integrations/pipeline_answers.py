@@ -157,19 +157,19 @@ def probable_answers(reading: Reading, pair: PairTokenizer, options: PipelineOpt
     finishes, finish = np.unique(edges.finish[edges.last], return_inverse=True)
     spans, index = reading.spans, reading.windows.context_index
     row = begin[index[spans.window, spans.token_start] - edges.low]
-    column = finish[index[spans.window, spans.token_end] - edges.low] - row
-    # Where an answer begins, and how many words behind that it ends: a table with hardly an empty cell, and no sorting.
-    least = int(column.min(initial=0))
-    width = int(column.max(initial=0)) - least + 1
-    cell = row * width + column - least
+    # Counted from the first word that ends behind where an answer begins: a table with few empty cells, and no sorting.
+    base = np.searchsorted(finishes, begins, side="right")
+    ahead = finish[index[spans.window, spans.token_end] - edges.low] - base[row]
+    width = int(ahead.max(initial=0)) + 1
+    cell = row * width + ahead
     sums = np.full(len(begins) * width, -1.0)
     sums[cell] = 0.0
     sums += np.bincount(cell, spans.probabilities(), minlength=len(sums))
     answers = []
     for k in largest_first(sums, options.top_k)[: options.top_k].tolist():
-        first, ahead = divmod(k, width)
         if sums[k] >= 0.0:
-            answers.append(Found(float(sums[k]), int(begins[first]), int(finishes[first + ahead + least])))
+            row, ahead = divmod(k, width)
+            answers.append(Found(float(sums[k]), int(begins[row]), int(finishes[base[row] + ahead])))
     return ranked(answers, reading.no_answer_probability, options)
 
 

@@ -14,6 +14,8 @@ from qalens.spans.distribution import Cluster, SpanDistribution
 
 # What a sum of probabilities may be off by, so that nothing is left out that is there.
 _ROUNDING = 1e-9
+# Places whose probabilities are the same to so many digits come in the order of their best spans.
+SAME_PLACE = 12
 _FEW = 64  # places for each of which all spans are looked at; for more it is faster to sort them once
 
 
@@ -110,7 +112,7 @@ def likely_places(spans: SpanDistribution, *, least: float = 0.001) -> Places:
         sizes.append(len(near))
         free[near], score[near] = False, -np.inf
         left, waiting = left - mass, waiting - len(near)
-    order = np.argsort(-np.array(masses), kind="stable")
+    order = np.argsort(-np.round(masses, SAME_PLACE), kind="stable")
     order = order[np.array(masses)[order] >= least] if heads else np.zeros(0, np.int64)
     return Places(
         np.array(heads, np.int64)[order],

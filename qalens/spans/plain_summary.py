@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from qalens.spans.decision import Decision
 from qalens.spans.logits import SpanLogits
+from qalens.spans.places import SAME_PLACE
 from qalens.spans.plain_tokens import PlainTokens, Runs, over_next, plain_tokens, sum_up
 from qalens.spans.summary import DIGITS, LEAST_PLACE, TEMPERATURES, SpanSummary, gold_edges
 from qalens.text.examples import CharSpan
@@ -115,8 +116,8 @@ def _summaries(batch: _Batch) -> Iterator[SpanSummary | None]:
 
 
 def _rows(values: NDArray[np.float64]) -> list[tuple[float, ...]]:
-    """A tuple for each column, in the digits that are kept."""
-    return [tuple(row) for row in np.round(values.T, DIGITS).tolist()]
+    """A tuple for each column, in the digits that are kept; no zero is negative."""
+    return [tuple(row) for row in (np.round(values.T, DIGITS) + 0.0).tolist()]
 
 
 def _entropies(
@@ -128,7 +129,7 @@ def _entropies(
     spans = answered * (log_normalizer - batch.whole.score - mean)
     chance = np.exp(null - log_normalizer)
     no_answer = np.multiply(chance, log_normalizer - null, out=np.zeros(len(null)), where=chance > 0)
-    return (spans + no_answer) / math.log(2)
+    return np.maximum(spans + no_answer, 0.0) / math.log(2)
 
 
 def _masses(batch: _Batch) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
@@ -145,7 +146,9 @@ def _masses(batch: _Batch) -> tuple[NDArray[np.float64], NDArray[np.float64], ND
         for k in range(last, -1, -2):
             mass, near, mean = spread.sums(start, end)
             scale = np.exp(apart / TEMPERATURES[k])
-            sums[:, k] = mass * scale, near * scale, mean + apart
+            # The best span counts 1 and no other more, which rounding keeps neither of.
+            mass, near = (np.maximum(x * scale, 1.0) for x in (mass, near))
+            sums[:, k] = mass, near, np.minimum(mean + apart, 0.0)
             # Two places on T is half as large, and the weights the squares of these: cheaper than taking them anew.
             start *= start
             end *= end
@@ -302,7 +305,7 @@ class _Places:
     def columns(self) -> tuple[list, list, list]:
         """For each reading the likely places, which of them are right, and the probability of the most probable right one."""
         reading, place, score, first, right = map(np.concatenate, zip(*self._found, strict=True))
-        order = np.lexsort((first, -score, -place, reading))
+        order = np.lexsort((first, -score, -np.round(place, SAME_PLACE), reading))
         order = order[place[order] >= LEAST_PLACE]
         cuts = np.searchsorted(reading[order], np.arange(len(self._true) + 1)).tolist()
         places = np.round(place[order], DIGITS).tolist()

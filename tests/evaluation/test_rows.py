@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -15,15 +15,19 @@ from qalens.evaluation.rows import (
     OUTCOMES,
     ExampleRow,
     example_row,
+    example_rows,
     question_word,
     redecided,
     unscored,
 )
+from qalens.reader import Reader
 from qalens.readings.reading import FailedReading
+from qalens.records import comes_later
 from qalens.spans.per_window import leakage
 from qalens.spans.summary import TEMPERATURES
-from qalens.testing import planted_reading
+from qalens.testing import planted_reading, toy_model, toy_tokenizer
 from qalens.text.examples import CharSpan, Example
+from qalens.text.question_rows import Item
 
 ADA, LAMP = CharSpan(0, 3), CharSpan(9, 17)  # "Ada", "the lamp"
 
@@ -52,6 +56,38 @@ def test_every_outcome(answer, gold, outcome, exact, f1):
     assert (row.outcome, row.exact, row.f1) == (outcome, exact, pytest.approx(f1) if f1 is not None else None)
     assert outcome is None or outcome in OUTCOMES
     assert row.answerable == (None if gold is None else bool(gold))
+
+
+def test_rows_that_are_made_together_are_those_made_one_by_one():
+    reader = Reader(toy_model(), toy_tokenizer(), max_length=48)
+    long = Example("Who kept it?", TEXT * 12, id="long", gold=(ADA,))
+    tied = Example("Who kept it?", "Zoe\u0308 kept the lamp.", id="tied", gold=())
+    plain = [Example("Who kept it?", TEXT, id=str(k), gold=(ADA, LAMP)[:k]) for k in range(3)]
+    examples = [plain[0], long, Example("Who?", "", id="empty"), tied, plain[1], plain[2]] * 12
+    readings = list(reader.read_many(examples[:40])) + list(
+        reader.with_options(max_answer_length=2).read_many(examples[40:])
+    )
+    together = list(example_rows(zip((Item(one, "") for one in examples), readings, strict=True)))
+    assert [row.id for row in together] == [one.id for one in examples]
+    for row, example, reading in zip(together, examples, readings, strict=True):
+        alone = example_row(example, reading)
+        for field in fields(row):
+            mine, other = getattr(row, field.name), getattr(alone, field.name)
+            assert mine == (pytest.approx(other, rel=1e-9) if isinstance(other, float) else other)
+        # No reading is left with a distribution that nobody asked for.
+        assert row.windows != 1 or row.id == "tied" or comes_later(reading, "spans")
+
+
+def test_rows_wait_for_some_dozen_windows_and_no_more():
+    asked = []
+
+    def read():
+        for k in range(1000):
+            asked.append(k)
+            yield Item(Example("Who?", TEXT), ""), planted_reading("Who?", TEXT, answer="Ada")
+
+    next(example_rows(read()))
+    assert len(asked) <= 64
 
 
 def test_the_best_span_is_judged_whether_it_was_taken_or_not():
