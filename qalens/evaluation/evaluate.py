@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import islice
@@ -11,8 +10,9 @@ from typing import Any, Protocol
 
 from qalens.errors import InputError, shown
 from qalens.evaluation.data.inputs import Item, number_of_questions, read_examples
+from qalens.evaluation.data.readings import read_items
 from qalens.evaluation.report import Report, report_of
-from qalens.evaluation.rows import example_rows, with_its_question
+from qalens.evaluation.rows import example_rows
 from qalens.evaluation.runs.engines import EngineName
 from qalens.evaluation.runs.runs import Plan, evaluate_run
 from qalens.progress import Bar
@@ -115,7 +115,8 @@ def evaluate(
             "engine, workers, threads and shard_size are those of a run in a folder; name it with out=…"
         )
     source: list[Source] = []
-    rows = example_rows(_read(reader, islice(read_examples(examples), limit), source))
+    read = read_items(reader, islice(read_examples(examples), limit))
+    rows = example_rows(_noting(read, source))
     total = None if progress is False else number_of_questions(examples, limit)
     with Bar(total, progress) as bar:
         report = report_of(bar.counted(rows, reads=True), options=reader_options(reader))
@@ -153,32 +154,11 @@ def reader_options(reader: Any) -> dict[str, Any]:
     return {name: getattr(reader, name) for name in _OPTIONS if hasattr(reader, name)}
 
 
-def _read(
-    reader: ReadsMany, items: Iterable[Item], source: list[Source]
+def _noting(
+    read: Iterable[tuple[Item, Reading | FailedReading]], source: list[Source]
 ) -> Iterator[tuple[Item, Reading | FailedReading]]:
-    """Each question with its reading, in order; `source` gets the model of the first reading."""
-    waiting: deque[Item] = deque()
-
-    def to_read() -> Iterator[Example]:
-        for item in items:
-            waiting.append(item)
-            if item.error is None and item.reading is None:
-                yield item.example
-
-    for reading in reader.read_many(to_read(), progress=False):
-        yield from _unread(waiting)
-        item = waiting.popleft()
+    """What was read, unchanged; `source` gets the model of the first reading."""
+    for item, reading in read:
         if isinstance(reading, Reading) and reading.source is not None and not source:
             source.append(reading.source)
         yield item, reading
-    yield from _unread(waiting)
-
-
-def _unread(waiting: deque[Item]) -> Iterator[tuple[Item, Reading | FailedReading]]:
-    """The questions next in turn that never met the model: those that are broken, and those that were read before."""
-    while waiting and (waiting[0].error is not None or waiting[0].reading is not None):
-        item = waiting.popleft()
-        if item.reading is None:
-            yield item, FailedReading(item.example, InputError(f"{item.place}: {item.error}"))
-        else:
-            yield with_its_question(item.reading)

@@ -25,11 +25,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qalens.errors import InputError, shown
-from qalens.integrations.pipeline_answers import Edges, Found, edges_of, largest_first, ranked
+from qalens.integrations.pipeline_answers import Edges, Found, edges_of, ranked
 from qalens.integrations.pipeline_options import PipelineOptions
 from qalens.models.batches import Stages, memory_for
 from qalens.readings.reading import Reading
-from qalens.spans.distribution import SpanLogits
+from qalens.spans.distribution import SpanLogits, largest_first
 from qalens.text.examples import Example
 from qalens.text.layout import CutText
 from qalens.text.pair_tokenizer import EncodedText
@@ -202,7 +202,7 @@ def old_answers(reading: Reading, pair: PairTokenizer, options: PipelineOptions)
     null = 1.0
     for window in _windows(reading, options):
         null = min(null, window.null)
-        for place in largest_first(window.scores, count)[: min(count, window.possible)].tolist():
+        for place in largest_first(window.scores, min(count, window.possible)).tolist():
             span = window.characters(place, edges)
             text = reading.context[slice(*span)].lower()
             places.setdefault(text, span)

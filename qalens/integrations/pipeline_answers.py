@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from qalens.integrations.pipeline_options import PipelineOptions
 from qalens.readings.reading import DEFAULT_CUT, Reading
+from qalens.spans.distribution import largest_first
 from qalens.text.graphemes import UNSPACED
 from qalens.text.token_edges import token_range, trimmed_edges
 from qalens.text.windows import PairTokenizer, Windows
@@ -166,7 +167,7 @@ def probable_answers(reading: Reading, pair: PairTokenizer, options: PipelineOpt
     sums[cell] = 0.0
     sums += np.bincount(cell, spans.probabilities(), minlength=len(sums))
     answers = []
-    for k in largest_first(sums, options.top_k)[: options.top_k].tolist():
+    for k in largest_first(sums, options.top_k).tolist():
         if sums[k] >= 0.0:
             row, ahead = divmod(k, width)
             answers.append(Found(float(sums[k]), int(begins[row]), int(finishes[base[row] + ahead])))
@@ -228,31 +229,3 @@ def ranked(answers: list[Found], null: float, options: PipelineOptions) -> list[
     if options.handle_impossible_answer:
         answers = [*answers, Found(null, 0, 0)]
     return heapq.nlargest(options.top_k, answers, key=lambda one: one.score)
-
-
-def largest_first(values: NDArray[np.float64], k: int) -> NDArray[np.int64]:
-    """The places of the `k` largest values, largest first; of equal ones the first.
-
-    Parameters
-    ----------
-    values : ndarray of float64
-        The values.
-    k : int
-        How many, from 1 on.
-
-    Returns
-    -------
-    ndarray of int64
-        More where several are equal to the last of them.
-
-    Examples
-    --------
-    >>> largest_first(np.array([0.1, 0.7, 0.2]), 2).tolist()
-    [1, 2]
-    """
-    if k < len(values):
-        least = np.partition(values, len(values) - k)[len(values) - k]
-        kept = np.flatnonzero(values >= least)
-    else:
-        kept = np.arange(len(values))
-    return kept[np.argsort(-values[kept], kind="stable")]

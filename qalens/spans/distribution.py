@@ -209,9 +209,7 @@ class SpanDistribution:
         ['Ada']
         """
         _check_count(k, "top", "spans")
-        candidates = _best_places(k, self.score)
-        order = candidates[np.argsort(-self.score[candidates], kind="stable")][:k]
-        return tuple(self.at(int(s)) for s in order)
+        return tuple(self.at(s) for s in largest_first(self.score, k).tolist())
 
     def at(self, s: int) -> Answer:
         """One span as an `Answer`.
@@ -412,15 +410,34 @@ class SpanDistribution:
         return f"SpanDistribution({len(self):,} spans, P(no answer) = {self.null_probability:.3f})"
 
 
-def _best_places(k: int, score: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Indices of the `k` largest values in their order; of equal ones the first."""
-    blocks = range(0, len(score), _BLOCK_SPANS)
-    some = [at + _largest(k, score[at : at + _BLOCK_SPANS]) for at in blocks]
+def largest_first(values: NDArray[np.float64], k: int) -> NDArray[np.int64]:
+    """The places of the `k` largest values, largest first; of equal ones the first.
+
+    Parameters
+    ----------
+    values : ndarray of float64
+        The values.
+    k : int
+        How many, from 0 on; fewer are returned if there are fewer.
+
+    Returns
+    -------
+    ndarray of int64
+
+    Examples
+    --------
+    >>> largest_first(np.array([0.1, 0.7, 0.2]), 2).tolist()
+    [1, 2]
+    """
+    blocks = range(0, len(values), _BLOCK_SPANS)
+    some = [at + _largest(k, values[at : at + _BLOCK_SPANS]) for at in blocks]
     found = np.concatenate([*some, np.zeros(0, np.int64)])
-    return found[_largest(k, score[found])]
+    found = found[_largest(k, values[found])]
+    return found[np.argsort(-values[found], kind="stable")]
 
 
 def _largest(k: int, values: NDArray[np.float64]) -> NDArray[np.int64]:
+    """The places of the `k` largest values in their order; of equal ones the first."""
     n = len(values)
     if k >= n:
         return np.arange(n)

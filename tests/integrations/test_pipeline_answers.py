@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from checkpoints import TOKENIZERS
 
-from qalens.integrations.pipeline_answers import edges_of, largest_first, probable_answers
+from qalens.integrations.pipeline_answers import edges_of, probable_answers
 from qalens.integrations.pipeline_options import PipelineOptions
 from qalens.readings.reading import Reading
 from qalens.spans.decision import decide
-from qalens.spans.distribution import SpanLogits, span_distribution
+from qalens.spans.distribution import SpanLogits, largest_first, span_distribution
 from qalens.text.examples import Example
 from qalens.text.windows import PairTokenizer, make_windows
 
@@ -68,4 +68,4 @@ def test_the_largest_come_first_and_of_equal_ones_the_first():
     values = np.random.default_rng(0).integers(0, 9, 200).astype(np.float64)
     order = sorted(range(200), key=lambda k: (-values[k], k))
     for k in (1, 5, 199, 200, 300):
-        assert largest_first(values, k)[:k].tolist() == order[:k]
+        assert largest_first(values, k).tolist() == order[:k]

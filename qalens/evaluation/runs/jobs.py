@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
-from qalens.errors import InputError, QalensError
+from qalens.errors import QalensError
 from qalens.evaluation.data.inputs import Item
+from qalens.evaluation.data.readings import read_items
 from qalens.evaluation.data.shards import Shard, items_of
 from qalens.evaluation.rows import example_rows
-from qalens.readings.reading import FailedReading, Reading
+from qalens.readings.reading import FailedReading
 
 JobName = Literal["evaluate", "read", "attribute", "behavior"]
 
@@ -75,7 +76,7 @@ class Evaluating:
         -------
         iterator of dict of str to object
         """
-        for row in example_rows(_readings(reader, items)):
+        for row in example_rows(read_items(reader, items)):
             yield row.to_dict()
 
 
@@ -112,7 +113,7 @@ class ReadingAll:
         -------
         iterator of dict of str to object
         """
-        for item, reading in _readings(reader, items):
+        for item, reading in read_items(reader, items):
             said = reading.to_dict() if isinstance(reading, FailedReading) else reading.to_dict(self.k)
             yield {"place": item.place, **{name: said[name] for name in said if name != "context"}}
 
@@ -158,25 +159,12 @@ class Attributing:
         -------
         iterator of dict of str to object
         """
-        readings = (reading for _, reading in _readings(reader, items))
+        readings = (reading for _, reading in read_items(reader, items))
         found = reader.attribute_many(readings, self.target, self.method, progress=False, **self.settings)
         for item, one in zip(items, found, strict=True):
             beside = {"id": item.example.id, "place": item.place}
             error = getattr(one, "error", None)
             yield {**beside, "error": str(error)} if error is not None else {**beside, **one.to_dict()}
-
-
-def _readings(reader: Any, items: Iterable[Item]) -> Iterator[tuple[Item, Reading | FailedReading]]:
-    """Each question with its reading; a broken one never meets the model."""
-    items = list(items)
-    read = iter(reader.read_many([item.example for item in items if item.error is None], progress=False))
-    for item in items:
-        if item.error is None:
-            yield item, next(read)
-        else:
-            yield item, FailedReading(item.example, InputError(f"{item.place}: {item.error}"))
-    # To the end: a Ctrl-C that comes while an unfinished generator is thrown away is lost.
-    next(read, None)
 
 
 @dataclass(frozen=True, slots=True)
